@@ -1,0 +1,1 @@
+"""Carnot runs the theory of deep learning against real networks."""

@@ -1,0 +1,31 @@
+"""``carnot list``: which studies there are."""
+
+from carnotlab.cli.output import ExitCode, emit, show
+from carnotlab.cli.records import as_text
+from carnotlab.cli.tables import study_table
+from carnotlab.core.references import reference
+from carnotlab.studies import catalogue
+from carnotlab.studies.study import Study
+
+
+def list_studies(*, json: bool) -> ExitCode:
+    """Print every study with its question, where it comes from, and what data it uses."""
+    studies = catalogue.STUDIES
+    if json:
+        emit(as_text({"studies": [_record(study) for study in studies]}))
+    else:
+        show(study_table(studies, [_source(study) for study in studies]))
+    return ExitCode.AS_EXPECTED
+
+
+def _record(study: Study) -> dict[str, str]:
+    return {
+        "study": study.name,
+        "question": study.question,
+        "source": _source(study),
+        "data": study.data,
+    }
+
+
+def _source(study: Study) -> str:
+    return " ".join(str(reference(key)) for key in study.source)

@@ -1,0 +1,107 @@
+"""``carnot run`` and ``carnot tour``: plan, compute what is missing, judge, write, print."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from carnotlab.cli.devices import spread_over_cores
+from carnotlab.cli.output import ExitCode, emit, show
+from carnotlab.cli.planning import Plan, plan
+from carnotlab.cli.progress import progress
+from carnotlab.cli.records import as_text, results_record
+from carnotlab.cli.tables import remarks, verdict_table
+from carnotlab.reports.figures import Exhibit
+from carnotlab.reports.folder import PAGE, write_page, write_results, write_settings
+from carnotlab.reports.words import tally
+from carnotlab.studies import catalogue
+from carnotlab.studies.running import run_study
+from carnotlab.studies.study import Size, StudyResult
+
+
+@dataclass(frozen=True)
+class Request:
+    """What ``run`` was asked for, its options resolved."""
+
+    studies: tuple[str, ...]
+    size: Size
+    changes: Mapping[str, Any]
+    out: Path
+    dry: bool = False
+    json: bool = False
+    messages: bool = False
+
+
+def tour(changes: Mapping[str, Any], out: Path, *, json: bool) -> ExitCode:
+    """Run every study at smoke size and say what each shows."""
+    names = tuple(study.name for study in catalogue.STUDIES)
+    return run(Request(names, "smoke", changes, out, json=json, messages=True))
+
+
+def run(request: Request) -> ExitCode:
+    """Run what is missing of some studies, write it, and print the verdicts.
+
+    Raises:
+        InputError: for what cannot be run as asked, or a folder that cannot be written.
+    """
+    spread_over_cores()
+    plans = plan(request.studies, request.size, request.changes, request.out)
+    if request.dry:
+        _print_plans(plans, request)
+        return ExitCode.AS_EXPECTED
+    for each in plans:
+        each.store.prepare()
+        # Written first, so that a run cut short can say by which command it is resumed.
+        write_settings(each.study, each.size, each.settings, each.keys, each.skipped, each.folder)
+    shown = [_carry_out(each) for each in plans]
+    results = [each.result for each in shown]
+    page = request.out / PAGE
+    write_page(shown, page)
+    print_results(results, page, json=request.json, messages=request.messages)
+    return code_of(results)
+
+
+def code_of(results: Sequence[StudyResult]) -> ExitCode:
+    """Return what the verdicts mean for a script; an underpowered one contradicts, too."""
+    sound = all(result.as_expected for result in results)
+    return ExitCode.AS_EXPECTED if sound else ExitCode.CONTRADICTED
+
+
+def print_results(
+    results: Sequence[StudyResult], page: Path, *, json: bool, messages: bool = False
+) -> None:
+    """Print verdicts and where the page is, for a script or a person."""
+    if json:
+        emit(as_text(results_record(results)))
+        return
+    things: list[Any] = []
+    for result in results:
+        if messages:
+            things.append(Text(result.study.message))
+        things += [verdict_table(result.verdicts), *remarks(result), Text("")]
+    verdicts = [verdict for result in results for verdict in result.verdicts]
+    things.append(Text(tally(verdicts)))
+    things.append(Text(f"Report: {page}", no_wrap=True, overflow="ignore"))
+    show(*things)
+
+
+def _carry_out(plan: Plan) -> Exhibit:
+    with progress(plan.study.name) as tell:
+        result = run_study(
+            plan.study,
+            plan.size,
+            msgspec.structs.asdict(plan.settings),
+            out=plan.folder.parent,
+            progress=tell,
+        )
+    return write_results(result, plan.folder)
+
+
+def _print_plans(plans: Sequence[Plan], request: Request) -> None:
+    if request.json:
+        emit(as_text({"plan": [each.to_dict() for each in plans]}))
+    else:
+        emit("\n\n".join(str(each) for each in plans) + "\n")

@@ -1,0 +1,45 @@
+"""Quantities with units: the shared names that let a prediction be laid over an observation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import xarray as xr
+
+Unit: TypeAlias = Literal["1", "steps", "epochs", "flow time", "loss", "fraction", "1/flow time"]
+"""Units in use. ``steps``, ``epochs`` and ``flow time`` are different clocks and never mix."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One observable: its name, its own dimensions, its unit and what it means.
+
+    ``dims`` excludes the ensemble dimensions ``seed`` and ``time``, which training and theory
+    put in front. Prediction and observation of one quantity share this object, hence name,
+    dimensions and unit.
+
+    >>> loss = Quantity("test_loss", (), "loss", "loss on held-out samples")
+    >>> loss.label(np.zeros(3), ("time",)).attrs["units"]
+    'loss'
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    unit: Unit
+    meaning: str
+
+    def label(
+        self,
+        values: Any,
+        leading: tuple[str, ...] = (),
+        coords: Mapping[str, Any] | None = None,
+    ) -> xr.DataArray:
+        """Return ``values`` of shape ``[*leading, *dims]`` as a labelled array."""
+        return xr.DataArray(
+            np.asarray(values),
+            dims=(*leading, *self.dims),
+            coords=coords,
+            name=self.name,
+            attrs={"units": self.unit, "long_name": self.meaning},
+        )

@@ -1,0 +1,1 @@
+"""Functions of a network's state: losses, spectra, curvature, kernels, similarity."""

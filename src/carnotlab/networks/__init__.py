@@ -1,0 +1,1 @@
+"""One description of a network, read as a finite net, as a linear map, as an infinite net."""

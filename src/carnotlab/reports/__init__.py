@@ -1,0 +1,1 @@
+"""Results as files: records, figures, and one page that opens without a network."""

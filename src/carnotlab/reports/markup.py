@@ -1,0 +1,66 @@
+"""HTML as a tree of elements: text is escaped unless it is markup already."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+VOID = frozenset({"img", "source", "meta"})
+SELF_CLOSING = frozenset({"line", "circle"})
+"""Empty elements of SVG, which have to be closed where those of HTML must not be."""
+
+
+class Markup(str):
+    """Text that is HTML already, made by the functions of this file only."""
+
+    __slots__ = ()
+
+
+def element(name: str, /, *children: str, **attributes: str) -> Markup:
+    """Return one element; attributes whose names are Python words end in an underscore.
+
+    >>> element("td", "a < b", class_="x")
+    '<td class="x">a &lt; b</td>'
+    """
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        for key, value in attributes.items()
+    )
+    if name in SELF_CLOSING:
+        return Markup(f"<{name}{given}/>")
+    if name in VOID:
+        return Markup(f"<{name}{given}>")
+    return Markup(f"<{name}{given}>{join(children)}</{name}>")
+
+
+def join(parts: Iterable[str]) -> Markup:
+    """Return parts one after the other, escaping those that are plain text.
+
+    >>> join(["a & ", element("b", "c")])
+    'a &amp; <b>c</b>'
+    """
+    return Markup("".join(part if isinstance(part, Markup) else escape(part) for part in parts))
+
+
+def verbatim(text: str) -> Markup:
+    """Return text of the library's own (a style sheet) as it is."""
+    return Markup(text)
+
+
+def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
+    """Return a table in a box of its own that scrolls; the first cell of a row is its heading."""
+    head = element("tr", *(element("th", text, scope="col") for text in headings))
+    body = [
+        element("tr", element("th", row[0], scope="row"), *(element("td", c) for c in row[1:]))
+        for row in rows
+    ]
+    whole = element(
+        "table",
+        element("caption", caption),
+        element("thead", head),
+        element("tbody", *body),
+    )
+    return scrolling(whole, caption)
+
+
+def scrolling(inside: Markup, label: str) -> Markup:
+    """Return a box that scrolls by itself, with the keyboard too."""
+    return element("div", inside, class_="box", tabindex="0", role="region", aria_label=label)

@@ -1,0 +1,1 @@
+"""Carrying out runs: prediction, training and checks of one arm, kept in a content-keyed store."""

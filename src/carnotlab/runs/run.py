@@ -1,0 +1,120 @@
+"""One run: a theory's prediction of an experiment, its training, and the assumptions' checks."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from carnotlab.core.assumptions import Check
+from carnotlab.core.descriptions import content_key
+from carnotlab.core.provenance import code_digest
+from carnotlab.experiment.experiment import Experiment
+from carnotlab.measures.base import Measure
+from carnotlab.runs.store import Store
+from carnotlab.theories.base import Theory
+from carnotlab.training.train import train
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """An experiment, the theory it is held against, its seeds, and what else to measure.
+
+    ``key`` identifies the result: equal keys mean equal descriptions, code and versions, hence
+    the same arrays on one machine.
+    """
+
+    experiment: Experiment
+    theory: Theory
+    seeds: tuple[int, ...]
+    measures: tuple[Measure, ...] = field(default=())
+
+    @property
+    def key(self) -> str:
+        """A digest of description, theory, seeds, measures, code, JAX and devices."""
+        devices = [jax.devices()[0].device_kind, len(jax.devices())]
+        versions = [code_digest(), jax.__version__, np.__version__]
+        return content_key(
+            self.experiment,
+            type(self.theory).__name__,
+            self.theory,
+            self.seeds,
+            self.measures,
+            versions,
+            devices,
+        )[:32]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run found: labelled arrays on both sides, checks, and how long it took.
+
+    ``cached`` says that it was read from a store rather than computed.
+    """
+
+    prediction: xr.Dataset
+    observation: xr.Dataset
+    checks: tuple[Check, ...]
+    seconds: float
+    cached: bool = False
+
+    def to_xarray(self) -> xr.DataTree:
+        """Return everything as one labelled tree: prediction, observation, checks."""
+        checks = xr.Dataset(
+            {
+                "value": ("check", np.array([check.value for check in self.checks], dtype=float)),
+                "limit": ("check", np.array([check.limit for check in self.checks], dtype=float)),
+                "statement": ("check", np.array([check.statement for check in self.checks])),
+            },
+            coords={"check": np.array([check.name for check in self.checks])},
+            attrs={"seconds": self.seconds},
+        )
+        return xr.DataTree.from_dict(
+            {"prediction": self.prediction, "observation": self.observation, "checks": checks}
+        )
+
+    @classmethod
+    def from_xarray(cls, tree: xr.DataTree) -> "RunResult":
+        """Rebuild a result from its tree."""
+        parts: dict[str, Any] = {name: tree[name].to_dataset() for name in tree.children}
+        table = parts["checks"]
+        checks = tuple(
+            Check(str(name), str(table["statement"].values[i]), float(value), float(limit))
+            for i, (name, value, limit) in enumerate(
+                zip(
+                    table["check"].values, table["value"].values, table["limit"].values, strict=True
+                )
+            )
+        )
+        seconds = float(table.attrs["seconds"])
+        return cls(parts["prediction"], parts["observation"], checks, seconds, cached=True)
+
+
+def execute(run: Run, store: Store | None = None, progress: Progress | None = None) -> RunResult:
+    """Predict, train and check; or read the result where the store has it already.
+
+    The theory sees the description and the weights at time zero only; it runs before training.
+
+    Raises:
+        OutOfReachError: if the theory says nothing about the experiment.
+        InputError: if the store cannot be written.
+    """
+    if store is not None and run.key in store:
+        if progress is not None:
+            progress(1.0)
+        return RunResult.from_xarray(store.load(run.key))
+    began = time.perf_counter()
+    start = run.experiment.start(run.seeds)
+    prediction = run.theory.predict(run.experiment, start)
+    checks = run.theory.check(run.experiment, start)
+    measures = (*run.theory.measures(run.experiment), *run.measures)
+    observation = train(run.experiment, measures, run.seeds, progress=progress)
+    result = RunResult(prediction, observation, checks, time.perf_counter() - began)
+    if store is not None:
+        store.save(run.key, result.to_xarray())
+    return result

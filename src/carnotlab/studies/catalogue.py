@@ -1,0 +1,29 @@
+"""All studies, in the order a newcomer should meet them."""
+
+import difflib
+
+from carnotlab.core.errors import InputError
+from carnotlab.studies.deep_linear_stages import DeepLinearStages
+from carnotlab.studies.learning_in_a_hierarchy import LearningInAHierarchy
+from carnotlab.studies.study import Study
+from carnotlab.studies.width_to_kernel import WidthToKernel
+
+STUDIES: tuple[Study, ...] = (DeepLinearStages(), LearningInAHierarchy(), WidthToKernel())
+
+
+def find_study(name: str) -> Study:
+    """Return the study of a name.
+
+    Raises:
+        InputError: if there is none, naming the nearest.
+
+    >>> find_study("deep-linear-stages").name
+    'deep-linear-stages'
+    """
+    for study in STUDIES:
+        if study.name == name:
+            return study
+    names = [study.name for study in STUDIES]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]}" if near else "see `carnot list`"
+    raise InputError(f"study '{name}'", f"one of {', '.join(names)}", hint)

@@ -1,0 +1,39 @@
+"""Errors between prediction and observation of one run, member by member."""
+
+import numpy as np
+from jaxtyping import Float
+
+from carnotlab.core.quantities import Quantity
+from carnotlab.runs.run import RunResult
+from carnotlab.studies.study import Rows
+
+
+def observed(result: RunResult, quantity: Quantity) -> Float[np.ndarray, "seed time *dims"]:
+    """Return what was measured, float64."""
+    array = result.observation[quantity.name].transpose("seed", "time", *quantity.dims)
+    return np.asarray(array.values, dtype=np.float64)
+
+
+def predicted(result: RunResult, quantity: Quantity) -> Float[np.ndarray, "seed time *dims"]:
+    """Return what was predicted; one row for all seeds where it does not depend on the start."""
+    array = result.prediction[quantity.name]
+    if "seed" not in array.dims:
+        array = array.expand_dims("seed")
+    return np.asarray(array.transpose("seed", "time", *quantity.dims).values, dtype=np.float64)
+
+
+def course_error(result: RunResult, quantity: Quantity) -> Float[np.ndarray, " seed"]:
+    r"""Return :math:`\|u - \hat u\| / \|\hat u\|` over time and dimensions, for each member.
+
+    A member that diverged has an infinite error.
+    """
+    seen, expected = observed(result, quantity), predicted(result, quantity)
+    axes = tuple(range(1, seen.ndim))
+    gap = np.sqrt(np.sum((seen - expected) ** 2, axis=axes))
+    size = np.sqrt(np.sum(expected**2, axis=axes))
+    return np.where(np.isfinite(gap), gap / size, np.inf)
+
+
+def mean_course_error(result: RunResult, quantity: Quantity, rows: Rows) -> float:
+    """Return the mean of `course_error` over the members in ``rows``."""
+    return float(np.mean(course_error(result, quantity)[rows]))

@@ -1,0 +1,320 @@
+"""Do deep networks learn broad distinctions before fine ones, on a tree and on real animals?"""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from carnotlab.core.quantities import Quantity
+from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.experiment.experiment import Experiment
+from carnotlab.experiment.rules import GradientDescent
+from carnotlab.experiment.times import Evenly
+from carnotlab.experiment.training import Training
+from carnotlab.measures.losses import TRAIN_PREDICTION, train_prediction
+from carnotlab.measures.modes import MODE_STRENGTH
+from carnotlab.networks.description import deep_linear
+from carnotlab.networks.initialisation import Gaussian
+from carnotlab.runs.run import Run, RunResult
+from carnotlab.studies.data_folder import VARIABLE, find_data
+from carnotlab.studies.errors import mean_course_error, observed, predicted
+from carnotlab.studies.study import (
+    Arm,
+    Judgement,
+    Results,
+    Rows,
+    Settings,
+    Size,
+    Study,
+    StudyResult,
+)
+from carnotlab.studies.style import COLOURS, draw_experiment, draw_residual, draw_theory, ink
+from carnotlab.studies.taxonomy import (
+    Taxonomy,
+    distinctions,
+    half_times,
+    order_violations,
+    taxonomy,
+)
+from carnotlab.tasks.base import Task
+from carnotlab.tasks.feature_hierarchy import FeatureHierarchy
+from carnotlab.tasks.item_features import ItemFeatures
+from carnotlab.tasks.statistics import input_output_modes
+from carnotlab.theories.deep_linear_modes import DeepLinearModes
+from carnotlab.theories.mode_dynamics import time_to_reach
+
+COURSES = Tolerance(
+    MODE_STRENGTH,
+    0.03,
+    "a random start of relative size 1e-2 shifts each mode by a small part of its own rise, and "
+    "steps of at most 10 % of the curvature leave an error of second order, 1 %",
+)
+ORDER = Tolerance(
+    Quantity(
+        "order_violations", (), "fraction", "finer distinctions not made later than broader ones"
+    ),
+    0.25,
+    "one half is chance; half of that leaves room for animals whose taxonomy is no strict tree",
+)
+TREE = "tree model"
+
+
+class HierarchySettings(Settings, frozen=True, kw_only=True):
+    """Settings of `LearningInAHierarchy`; ``tables`` are looked for in the data folder."""
+
+    branching: tuple[int, ...] = (2, 2, 2)
+    flip: float = 0.15
+    features: int = 1000
+    start: float = 1e-2
+    width: int = 64
+    step: float = 0.1
+    records: int = 120
+    weakest: float = 0.1
+    tables: tuple[str, ...] = (
+        "semantic/rogers_mcclelland_21.csv",
+        "semantic/kemp_tenenbaum_animals_33x102.csv",
+    )
+
+
+class LearningInAHierarchy(Study):
+    """Broad before fine: progressive differentiation, deep against shallow."""
+
+    name: ClassVar[str] = "learning-in-a-hierarchy"
+    question: ClassVar[str] = (
+        "Do deep networks learn broad distinctions before fine ones, as children do, and does the "
+        "theory say when each is learned?"
+    )
+    message: ClassVar[str] = (
+        "Deep networks split plants from animals before birds from fish, at the times the theory "
+        "gives, on a model tree and on real animals; shallow ones learn all distinctions at once."
+    )
+    source: ClassVar[tuple[str, ...]] = ("saxe2019", "rogers2004", "kemp2008")
+    data: ClassVar[str] = "tree model; animal tables in the data folder, or --data FILE (a CSV)"
+    takes_data: ClassVar[bool] = True
+    settings: ClassVar[type[Settings]] = HierarchySettings
+
+    def defaults(self, size: Size) -> Settings:
+        """Return the settings of a size."""
+        if size == "smoke":
+            return HierarchySettings()
+        return HierarchySettings(
+            seeds=16,
+            step=0.05,
+            records=200,
+            tables=(
+                *HierarchySettings().tables,
+                "semantic/awa_mammals_50x85_binary.csv",
+                "semantic/leuven_animals_129x225_category_features.csv",
+            ),
+        )
+
+    def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
+        """Return a deep and a shallow arm for each set of items, and a large start on the tree."""
+        chosen = _own(settings)
+        tree = FeatureHierarchy(chosen.branching, chosen.flip, chosen.features, whiten=True)
+        sets: dict[str, Task] = {TREE: tree}
+        skipped: list[str] = []
+        if chosen.data is not None:
+            sets = {Path(chosen.data).stem: _table(Path(chosen.data))}
+        else:
+            for table in chosen.tables:
+                path = find_data(table)
+                if path is None:
+                    skipped.append(
+                        f"{table} is not in the data folder; name the folder with {VARIABLE}, or "
+                        "give a table with --data"
+                    )
+                else:
+                    sets[path.stem] = _table(path)
+        arms: list[Arm] = []
+        for label, task in sets.items():
+            arms.append(_arm(chosen, f"{label}, deep", task, 2, chosen.start))
+            arms.append(_arm(chosen, f"{label}, shallow", task, 1, chosen.start))
+        if TREE in sets:
+            arms.append(_arm(chosen, f"{TREE}, large start", tree, 2, 1.0))
+        return tuple(arms), tuple(skipped)
+
+    def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
+        """Judge courses where the theory should hold, and the order of distinctions."""
+        arms = {arm.label: arm for arm in self.arms(settings)[0]}
+        found: list[Judgement] = []
+        for label in labels:
+            task = arms[label].run.experiment.task
+            tree = taxonomy(np.asarray(task.data().train.y))
+            large = label.endswith("large start")
+            found.append(
+                Judgement(
+                    label,
+                    "control" if large else "test",
+                    COURSES,
+                    (label,),
+                    lambda results, rows, label=label: mean_course_error(
+                        results[label], MODE_STRENGTH, rows
+                    ),
+                )
+            )
+            if not large:
+                role: Role = "control" if label.endswith("shallow") else "test"
+                found.append(
+                    Judgement(label, role, ORDER, (label,), _violations(label, task, tree))
+                )
+        return tuple(found)
+
+    def figure(self, result: StudyResult) -> Figure:
+        """Draw, per set of items, the distinctions of a deep and of a shallow network."""
+        arms = {arm.label: arm for arm in self.arms(result.settings)[0]}
+        sets = [label.removesuffix(", deep") for label in result.results if label.endswith("deep")]
+        figure = Figure(figsize=(11.0, 3.2 * len(sets)))
+        grid = figure.add_gridspec(len(sets), 3)
+        for row, label in enumerate(sets):
+            task = arms[f"{label}, deep"].run.experiment.task
+            cell = grid[row, 0].subgridspec(2, 1, height_ratios=(3, 1))
+            deep = figure.add_subplot(cell[0])
+            strip = figure.add_subplot(cell[1], sharex=deep)
+            shallow, order = figure.add_subplot(grid[row, 1]), figure.add_subplot(grid[row, 2])
+            _draw_levels(deep, strip, result.results[f"{label}, deep"], task)
+            _draw_levels(shallow, None, result.results[f"{label}, shallow"], task)
+            _draw_order(order, result.results, label, task)
+            deep.set_title(f"{label.replace('_', ' ')}: deep")
+            deep.legend(fontsize="x-small", title="lines: theory", title_fontsize="x-small")
+            shallow.set_title("shallow (control): all at once")
+            order.set_title("when each distinction is made")
+        figure.suptitle("Broad distinctions first, in deep networks only", x=0.01, ha="left")
+        return figure
+
+
+def _own(settings: Settings) -> HierarchySettings:
+    assert isinstance(settings, HierarchySettings)
+    return settings
+
+
+def _table(path: Path) -> Task:
+    return ItemFeatures(str(path), drop_constant=True, whiten=True)
+
+
+def _arm(settings: HierarchySettings, label: str, task: Task, depth: int, start: float) -> Arm:
+    strengths = np.asarray(input_output_modes(task).strengths)
+    strongest = float(strengths[0])
+    rate = settings.step / (depth * strongest ** (2.0 - 2.0 / depth))
+    # Until a mode of this share of the strongest is nearly learned; finer ones are left unlearned.
+    weakest = np.array(max(settings.weakest * strongest, float(strengths[-1])))
+    duration = (
+        6.0
+        if depth == 1
+        else 1.2 * float(time_to_reach(0.95 * weakest, 2, weakest, weakest * settings.start**2))
+    )
+    network = deep_linear(
+        task.input_size,
+        [settings.width] * (depth - 1),
+        task.output_size,
+        initialisation=Gaussian(start),
+    )
+    training = Training(
+        GradientDescent(rate),
+        duration=float(round(duration / rate)),
+        record=Evenly(settings.records),
+    )
+    run = Run(
+        Experiment(task, network, training),
+        DeepLinearModes(),
+        tuple(range(settings.seeds)),
+        (train_prediction,),
+    )
+    return Arm(label, run)
+
+
+def _violations(label: str, task: Task, tree: Taxonomy) -> "ViolationError":
+    return ViolationError(label, np.asarray(task.data().train.y), tree)
+
+
+class ViolationError:
+    """The share of violations of one arm, of the mean over members of their distinctions."""
+
+    def __init__(
+        self, label: str, targets: Float[np.ndarray, "items features"], tree: Taxonomy
+    ) -> None:
+        self.label, self.targets, self.tree = label, targets, tree
+        self.times: Float[np.ndarray, "seed nodes"] | None = None
+
+    def __call__(self, results: Results, rows: Rows) -> float:
+        """Return the mean over members; the half-times are read once, not at every resample."""
+        if self.times is None:
+            result = results[self.label]
+            courses = distinctions(observed(result, TRAIN_PREDICTION), self.targets, self.tree)
+            self.times = np.stack([half_times(_time(result), course) for course in courses])
+        return float(np.mean([order_violations(self.times[row], self.tree) for row in rows]))
+
+
+def _time(result: RunResult) -> Float[np.ndarray, " time"]:
+    return np.asarray(result.observation["flow_time"].values)
+
+
+def _predicted_outputs(result: RunResult, task: Task) -> Float[np.ndarray, "time items features"]:
+    """Outputs that follow from the predicted strengths, mean over members."""
+    modes = input_output_modes(task)
+    x = np.asarray(task.data().train.x)
+    strengths = predicted(result, MODE_STRENGTH).mean(axis=0)
+    onto = x @ np.asarray(modes.right)
+    return np.einsum("tm,im,fm->tif", strengths, onto, np.asarray(modes.left))
+
+
+def _draw_levels(axes: Axes, strip: Axes | None, result: RunResult, task: Task) -> None:
+    targets = np.asarray(task.data().train.y)
+    tree, time = taxonomy(targets), _time(result)
+    seen = distinctions(observed(result, TRAIN_PREDICTION), targets, tree)
+    theory = distinctions(_predicted_outputs(result, task), targets, tree)
+    deepest = int(tree.level.max())
+    bands = [(0, 0), (1, 1), (2, 2), (3, deepest)]
+    for index, (low, high) in enumerate(bands):
+        nodes = (tree.level >= low) & (tree.level <= high)
+        if not nodes.any():
+            continue
+        names = ("broadest", "second", "third", "finer")
+        draw_experiment(axes, time, seen[:, :, nodes].mean(axis=2), index, names[index])
+        course = theory[:, nodes].mean(axis=1)
+        draw_theory(axes, time, course, index)
+        if strip is not None:
+            gap = seen[:, :, nodes].mean(axis=(0, 2)) - course
+            draw_residual(strip, time, gap, index, COURSES.error)
+    axes.set_ylabel("distinction made")
+    if strip is None:
+        axes.set_xlabel("flow time")
+    else:
+        axes.tick_params(labelbottom=False)
+        strip.set(xlabel="flow time", ylabel="difference", ylim=(-0.15, 0.15))
+
+
+def _draw_order(axes: Axes, results: Results, label: str, task: Task) -> None:
+    targets = np.asarray(task.data().train.y)
+    tree = taxonomy(targets)
+    for index, kind in enumerate(("deep", "shallow")):
+        result = results[f"{label}, {kind}"]
+        outputs = observed(result, TRAIN_PREDICTION).mean(axis=0)
+        seen = half_times(_time(result), distinctions(outputs, targets, tree))
+        theory = half_times(
+            _time(result), distinctions(_predicted_outputs(result, task), targets, tree)
+        )
+        end = _time(result)[-1]
+        shift = (index - 0.5) * 0.25
+        axes.plot(
+            tree.level + shift,
+            np.minimum(seen, end),
+            "os"[index],
+            ms=4,
+            color=COLOURS[index],
+            alpha=0.8,
+            label=kind,
+        )
+        axes.plot(
+            tree.level + shift,
+            np.minimum(theory, end),
+            "_",
+            ms=9,
+            color=ink(),
+            label="theory" if index == 0 else None,
+        )
+    axes.set(xlabel="level in the taxonomy (0 broadest)", ylabel="half-time (flow time)")
+    axes.legend(fontsize="x-small")

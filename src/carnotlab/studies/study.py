@@ -1,0 +1,132 @@
+"""What a study is: a question, arms that may agree, controls that must not, and a figure."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+from jaxtyping import Int
+from matplotlib.figure import Figure
+
+from carnotlab.core.assumptions import Check
+from carnotlab.core.provenance import Provenance
+from carnotlab.core.verdicts import Role, Tolerance, Verdict
+from carnotlab.runs.run import Run, RunResult
+
+Size: TypeAlias = Literal["smoke", "full"]
+Rows: TypeAlias = Int[np.ndarray, " seeds"]
+Results: TypeAlias = Mapping[str, RunResult]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Numbers of a study that can be set from outside; each study adds its own.
+
+    ``data`` is the user's own file, for studies that take one.
+    """
+
+    seeds: int = 4
+    data: str | None = None
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One experiment of a study, with the theory it is held against."""
+
+    label: str
+    run: Run
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One error, from one arm or several, and the tolerance it is held against.
+
+    ``error(results, rows)`` computes the error with the ensemble's members ``rows`` (indices into
+    the seed dimension, possibly repeated), so that it can be resampled. ``arms`` names the arms
+    whose assumptions say whether the judgement is inside the theory's regime. ``role`` is
+    ``control`` where the error must exceed the tolerance.
+    """
+
+    label: str
+    role: Role
+    tolerance: Tolerance
+    arms: tuple[str, ...]
+    error: Callable[[Results, Rows], float]
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """Everything a study found. ``skipped`` says in words what could not be run and why.
+
+    ``keys`` are the names under which the store holds the arms.
+    """
+
+    study: "Study"
+    settings: Settings
+    size: Size
+    results: Results
+    verdicts: tuple[Verdict, ...]
+    provenance: Provenance
+    skipped: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether every verdict is what the study expects."""
+        return all(verdict.as_expected for verdict in self.verdicts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return verdicts and provenance as plain JSON data."""
+        return {
+            "verdicts": [verdict.to_dict() for verdict in self.verdicts],
+            "provenance": self.provenance.to_dict(),
+            "skipped": list(self.skipped),
+        }
+
+    def plot(self) -> Figure:
+        """Draw the study's figure: theory over experiment, with residuals."""
+        return self.study.figure(self)
+
+
+class Study(ABC):
+    """A claim of the field, as something that can be run. Subclasses are final.
+
+    ``arms`` and ``judgements`` depend on the settings alone; ``figure`` on the result alone.
+    """
+
+    name: ClassVar[str]
+    question: ClassVar[str]
+    message: ClassVar[str]
+    source: ClassVar[tuple[str, ...]]
+    data: ClassVar[str]
+    takes_data: ClassVar[bool] = False
+    settings: ClassVar[type[Settings]]
+
+    @abstractmethod
+    def defaults(self, size: Size) -> Settings:
+        """Return the settings of a size: ``smoke`` for minutes on a laptop, ``full`` to publish."""
+
+    @abstractmethod
+    def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
+        """Return the arms, and in words what is skipped (data that is not there)."""
+
+    @abstractmethod
+    def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
+        """Return what is judged, given the labels of the arms that are run."""
+
+    @abstractmethod
+    def figure(self, result: StudyResult) -> Figure:
+        """Draw the message of the study in the present style."""
+
+
+def checks_of(results: Results, arms: tuple[str, ...]) -> tuple[Check, ...]:
+    """Return the checks of some arms; where several share an assumption, the worst of them."""
+    worst: dict[str, Check] = {}
+    for arm in arms:
+        for check in results[arm].checks:
+            held = worst.get(check.name)
+            # A value that is not a number fails, so it counts as the worst there is.
+            if held is None or not check.value <= held.value:
+                worst[check.name] = check
+    return tuple(worst.values())

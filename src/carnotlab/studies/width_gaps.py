@@ -1,0 +1,65 @@
+"""How far networks of one width are from infinite width: kernel, predictions, loss."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from carnotlab.measures.kernel_change import TANGENT_KERNEL
+from carnotlab.measures.losses import TEST_LOSS, TEST_PREDICTION
+from carnotlab.runs.run import RunResult
+from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.study import Rows
+from carnotlab.theories.lazy_kernel import FROM_START
+
+
+def kernel_gap(result: RunResult, rows: Rows) -> float:
+    r"""Return :math:`\|\Theta_n - \Theta_\infty\|_F / \|\Theta_\infty\|_F` at the start.
+
+    Root mean square over members.
+    """
+    seen, limit = observed(result, TANGENT_KERNEL)[:, 0], predicted(result, TANGENT_KERNEL)[0, 0]
+    gaps = np.sum((seen - limit) ** 2, axis=(1, 2))
+    return float(np.sqrt(gaps[rows].mean()) / np.linalg.norm(limit))
+
+
+def prediction_gap(result: RunResult, rows: Rows) -> float:
+    """Return how far each member ends from what its own start predicts, over the mean's size.
+
+    Root mean square over members, of held-out outputs at the end of training.
+    """
+    gap = observed(result, TEST_PREDICTION)[:, -1] - predicted(result, FROM_START)[:, -1]
+    size = np.linalg.norm(predicted(result, TEST_PREDICTION)[0, -1])
+    squares = np.sum(gap**2, axis=(1, 2))
+    squares = np.where(np.isfinite(squares), squares, np.inf)
+    return float(np.sqrt(squares[rows].mean()) / size)
+
+
+def mean_prediction_gap(result: RunResult, rows: Rows) -> float:
+    """Return the relative L2 error of the ensemble's mean held-out prediction, worst over times.
+
+    The theory's mean is over the same starts, given their outputs at time zero, so that the
+    sampling error of the starts themselves cancels. Time zero, where both are equal, is left out.
+    """
+    gap = observed(result, TEST_PREDICTION)[:, 1:] - predicted(result, FROM_START)[:, 1:]
+    mean = predicted(result, FROM_START)[:, 1:][rows].mean(axis=0)
+    error = np.sqrt(np.sum(gap[rows].mean(axis=0) ** 2, axis=(1, 2)))
+    return float(np.max(error / np.sqrt(np.sum(mean**2, axis=(1, 2)))))
+
+
+def loss_gap(result: RunResult, rows: Rows) -> float:
+    """Return the relative error of the ensemble's mean held-out loss, root mean square over times.
+
+    Against the theory's average over all starts.
+    """
+    seen, expected = observed(result, TEST_LOSS)[rows].mean(axis=0), predicted(result, TEST_LOSS)[0]
+    return float(np.sqrt(np.mean(((seen - expected) / expected) ** 2)))
+
+
+def width_exponent(widths: Int[np.ndarray, " widths"], gaps: Float[np.ndarray, " widths"]) -> float:
+    """Return the power of width in a gap, by least squares on logarithms.
+
+    >>> round(width_exponent(np.array([1, 4, 16]), np.array([1.0, 0.5, 0.25])), 12)
+    -0.5
+    """
+    if not np.isfinite(gaps).all():
+        return float("inf")
+    return float(np.polyfit(np.log(widths), np.log(gaps), 1)[0])

@@ -1,0 +1,356 @@
+"""Do finite networks approach the kernel of infinite width, in their kernel and their learning?"""
+
+from typing import ClassVar
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from carnotlab.core.quantities import Quantity
+from carnotlab.core.verdicts import Role, Tolerance, bootstrap
+from carnotlab.experiment.experiment import Experiment
+from carnotlab.experiment.rules import GradientDescent
+from carnotlab.experiment.times import At, Logarithmically
+from carnotlab.experiment.training import Training
+from carnotlab.measures.losses import TEST_LOSS, TEST_PREDICTION
+from carnotlab.networks.description import mlp
+from carnotlab.networks.infinite.kernels import kernels
+from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
+from carnotlab.runs.run import Run
+from carnotlab.studies.study import (
+    Arm,
+    Judgement,
+    Results,
+    Rows,
+    Settings,
+    Size,
+    Study,
+    StudyResult,
+)
+from carnotlab.studies.style import COLOURS, LINES, MARKERS, draw_experiment, draw_theory, ink
+from carnotlab.studies.width_gaps import (
+    kernel_gap,
+    loss_gap,
+    mean_prediction_gap,
+    prediction_gap,
+    width_exponent,
+)
+from carnotlab.tasks.base import Task
+from carnotlab.tasks.digits import Digits
+from carnotlab.tasks.user_file import from_file
+from carnotlab.theories.lazy_kernel import LazyKernel
+from carnotlab.theories.tangent_kernel_limit import TangentKernelLimit
+
+SLOPE_WHY = (
+    "a sum over width independent units fluctuates as width^(-1/2); corrections of relative order "
+    "width^(-1/2) bend the line by less than 0.1 over the widths fitted"
+)
+KERNEL_SLOPE = Tolerance(
+    Quantity("kernel_gap_exponent", (), "1", "power of width in the kernel's distance, minus -1/2"),
+    0.1,
+    SLOPE_WHY,
+)
+PREDICTION_SLOPE = Tolerance(
+    Quantity("prediction_gap_exponent", (), "1", "the same for each network's own prediction"),
+    0.1,
+    SLOPE_WHY,
+)
+MEAN_PREDICTION = Tolerance(
+    TEST_PREDICTION,
+    0.05,
+    "at these widths each network is off by about 15 %, at random; the mean over the ensemble by "
+    "that over the root of its size, and what is not random is of order 1 / width",
+)
+MEAN_LOSS = Tolerance(
+    TEST_LOSS,
+    0.1,
+    "the loss is quadratic in predictions good to 5 %, and its mean over the ensemble fluctuates "
+    "by the spread of the start over the root of its size",
+)
+
+
+class WidthSettings(Settings, frozen=True, kw_only=True):
+    """Settings of `WidthToKernel`; ``step`` is learning rate times largest kernel eigenvalue."""
+
+    seeds: int = 16
+    widths: tuple[int, ...] = (32, 128, 512, 2048)
+    layers: int = 1
+    samples: int = 128
+    held_out: int = 256
+    step: float = 0.5
+    steps: int = 300
+    records: int = 13
+    output_variance: float = 0.1
+    target: str | None = None
+
+
+class WidthToKernel(Study):
+    """Networks of growing width on real digits, against the kernel of infinite width."""
+
+    name: ClassVar[str] = "width-to-kernel"
+    question: ClassVar[str] = (
+        "Do finite networks approach the infinitely wide one, in kernel and in learning, and how "
+        "fast in width?"
+    )
+    message: ClassVar[str] = (
+        "Kernel and predictions approach the infinite-width theory as one over the root of the "
+        "width, on real data and over the whole of training; in the mean-field parameterization "
+        "they do not, at any width."
+    )
+    source: ClassVar[tuple[str, ...]] = ("jacot2018", "lee2019", "yang2021")
+    data: ClassVar[str] = "scikit-learn's digits, or --data FILE with --set target=COLUMN"
+    takes_data: ClassVar[bool] = True
+    settings: ClassVar[type[Settings]] = WidthSettings
+
+    def defaults(self, size: Size) -> Settings:
+        """Return the settings of a size."""
+        if size == "smoke":
+            return WidthSettings()
+        return WidthSettings(
+            seeds=16,
+            widths=(32, 64, 128, 256, 512, 1024, 2048),
+            samples=256,
+            steps=1000,
+            records=21,
+        )
+
+    def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
+        """Return, per width: the kernel at the start, training, and mean-field training."""
+        chosen = _own(settings)
+        task = _task(chosen)
+        rate = chosen.step / _largest_eigenvalue(chosen, task)
+        arms: list[Arm] = []
+        for width in chosen.widths:
+            arms.append(_kernel_arm(chosen, task, width))
+            for kind in (NTK(), MeanField()):
+                arms.append(_training_arm(chosen, task, width, rate, kind))
+        return tuple(arms), ()
+
+    def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
+        """Judge both exponents, and prediction and loss of the widest networks; then controls."""
+        del labels
+        chosen = _own(settings)
+        fitted = tuple(width for width in chosen.widths if width >= 64) or chosen.widths
+        widest = chosen.widths[-1]
+
+        def slope(kind: str) -> Judgement:
+            arms = tuple(f"{kind}, width {width}" for width in fitted)
+            tolerance = KERNEL_SLOPE if kind == "kernel" else PREDICTION_SLOPE
+            return Judgement(
+                f"{kind}, widths {fitted[0]} to {fitted[-1]}",
+                _role(kind),
+                tolerance,
+                arms,
+                lambda results, rows: abs(exponent(results, kind, fitted, rows) + 0.5),
+            )
+
+        def prediction(kind: str) -> Judgement:
+            arm = f"{kind}, width {widest}"
+            return Judgement(
+                arm,
+                _role(kind),
+                MEAN_PREDICTION,
+                (arm,),
+                lambda results, rows: mean_prediction_gap(results[arm], rows),
+            )
+
+        widest_ntk = f"NTK, width {widest}"
+        loss = Judgement(
+            widest_ntk,
+            "test",
+            MEAN_LOSS,
+            (widest_ntk,),
+            lambda results, rows: loss_gap(results[widest_ntk], rows),
+        )
+        return (
+            slope("kernel"),
+            slope("NTK"),
+            prediction("NTK"),
+            loss,
+            slope("mean field"),
+            prediction("mean field"),
+        )
+
+    def figure(self, result: StudyResult) -> Figure:
+        """Draw gaps against width with their fitted powers, and the loss over training."""
+        figure = Figure(figsize=(11.5, 4.6))
+        grid = figure.add_gridspec(2, 3, height_ratios=(3, 1))
+        chosen = _own(result.settings)
+        gaps, curve = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1])
+        strip = figure.add_subplot(grid[1, 1], sharex=curve)
+        own = figure.add_subplot(grid[:, 2])
+        for index, kind in enumerate(("kernel", "NTK", "mean field")):
+            _draw_gaps(gaps, result, chosen, kind, index)
+        gaps.set(
+            title="distance from infinite width",
+            xlabel="width",
+            ylabel="relative gap",
+            xscale="log",
+            yscale="log",
+        )
+        gaps.set_xticks(chosen.widths, [str(width) for width in chosen.widths])
+        gaps.xaxis.set_minor_formatter(NullFormatter())
+        gaps.legend(fontsize="small")
+        _draw_losses(curve, strip, result, chosen)
+        _draw_predictions(own, result, chosen)
+        figure.suptitle("Wide networks learn as the infinitely wide one", x=0.01, ha="left")
+        return figure
+
+
+def exponent(results: Results, kind: str, widths: tuple[int, ...], rows: Rows) -> float:
+    """Return the fitted power of width in the gap of one kind of arm."""
+    gap = kernel_gap if kind == "kernel" else prediction_gap
+    return width_exponent(
+        np.array(widths), np.array([gap(results[f"{kind}, width {w}"], rows) for w in widths])
+    )
+
+
+def _own(settings: Settings) -> WidthSettings:
+    assert isinstance(settings, WidthSettings)
+    return settings
+
+
+def _role(kind: str) -> Role:
+    return "control" if kind == "mean field" else "test"
+
+
+def _task(settings: WidthSettings) -> Task:
+    if settings.data is None:
+        return Digits(
+            settings.samples, settings.held_out, standardise="per feature", centre_targets=True
+        )
+    return from_file(settings.data, target=settings.target, standardise_targets=True)
+
+
+def _experiment(
+    settings: WidthSettings, task: Task, width: int, kind: Parameterization, training: Training
+) -> Experiment:
+    network = mlp(
+        task.input_size,
+        (width,) * settings.layers,
+        task.output_size,
+        output_variance=settings.output_variance,
+        parameterization=kind,
+    )
+    return Experiment(task, network, training)
+
+
+def _largest_eigenvalue(settings: WidthSettings, task: Task) -> float:
+    """Largest eigenvalue of the kernel over samples: it depends on no width."""
+    experiment = _experiment(settings, task, settings.widths[0], NTK(), Training())
+    x = task.data().train.x
+    return float(np.linalg.eigvalsh(kernels(experiment.network, x).ntk)[-1]) / len(x)
+
+
+def _kernel_arm(settings: WidthSettings, task: Task, width: int) -> Arm:
+    training = Training(duration=1, record=At((0.0,)))
+    experiment = _experiment(settings, task, width, NTK(), training)
+    # A kernel at the start costs no training, and its exponent needs more members than a mean.
+    seeds = tuple(range(4 * settings.seeds))
+    return Arm(f"kernel, width {width}", Run(experiment, TangentKernelLimit(), seeds))
+
+
+def _training_arm(
+    settings: WidthSettings, task: Task, width: int, rate: float, kind: Parameterization
+) -> Arm:
+    training = Training(
+        GradientDescent(rate),
+        duration=settings.steps,
+        record=Logarithmically(settings.records, first=max(settings.steps / 1000, 1)),
+    )
+    name = "mean field" if isinstance(kind, MeanField) else "NTK"
+    experiment = _experiment(settings, task, width, kind, training)
+    return Arm(
+        f"{name}, width {width}", Run(experiment, LazyKernel(), tuple(range(settings.seeds)))
+    )
+
+
+def _draw_gaps(
+    axes: Axes, result: StudyResult, settings: WidthSettings, kind: str, index: int
+) -> None:
+    widths = np.array(settings.widths)
+    gap = kernel_gap if kind == "kernel" else prediction_gap
+    seeds = result.results[f"{kind}, width {widths[0]}"].observation.sizes["seed"]
+    intervals = [
+        bootstrap(lambda rows, w=w: gap(result.results[f"{kind}, width {w}"], rows), seeds)
+        for w in widths
+    ]
+    values = np.array([interval.value for interval in intervals])
+    errors = [
+        [max(v.value - v.low, 0.0) if np.isfinite(v.low) else 0.0 for v in intervals],
+        [max(v.high - v.value, 0.0) if np.isfinite(v.high) else 0.0 for v in intervals],
+    ]
+    fitted = tuple(int(w) for w in widths if w >= 64) or settings.widths
+    slope = bootstrap(lambda rows: exponent(result.results, kind, fitted, rows), seeds)
+    names = {"kernel": "kernel at the start", "NTK": "predictions", "mean field": "mean field"}
+    axes.errorbar(
+        widths,
+        values,
+        errors,
+        fmt=MARKERS[index],
+        color=COLOURS[index],
+        ms=4,
+        lw=1,
+        label=f"{names[kind]}: {slope.value:+.2f} [{slope.low:+.2f}, {slope.high:+.2f}]",
+    )
+    if kind != "mean field" and np.isfinite(values).all():
+        # Anchored at the middle width: its slope is the theory's, only its height is the data's.
+        middle = len(widths) // 2
+        axes.plot(
+            widths,
+            values[middle] * (widths / widths[middle]) ** -0.5,
+            color=ink(),
+            lw=0.9,
+            label="slope -1/2" if kind == "kernel" else None,
+        )
+
+
+def _draw_losses(axes: Axes, strip: Axes, result: StudyResult, settings: WidthSettings) -> None:
+    shown = [settings.widths[0], settings.widths[len(settings.widths) // 2], settings.widths[-1]]
+    for index, width in enumerate(shown):
+        run = result.results[f"NTK, width {width}"]
+        time = np.asarray(run.observation["time"].values)
+        theory = np.asarray(run.prediction["test_loss"].values)
+        seen = np.asarray(run.observation["test_loss"].values, dtype=np.float64)
+        draw_experiment(axes, time, seen, index, f"width {width}")
+        strip.plot(time, (seen.mean(axis=0) - theory) / theory, color=COLOURS[index], lw=1)
+        if width == shown[-1]:
+            draw_theory(axes, time, theory, 0, "infinite width")
+            strip.axhspan(-MEAN_LOSS.error, MEAN_LOSS.error, color=ink(), alpha=0.08, lw=0)
+            strip.axhline(0.0, color=ink(), lw=0.6)
+    run = result.results[f"mean field, width {shown[-1]}"]
+    rich = np.asarray(run.observation["test_loss"].values, dtype=np.float64)
+    draw_experiment(axes, time, rich, len(shown), f"mean field, width {shown[-1]}")
+    axes.set(title="held-out loss over training", ylabel="loss", xscale="symlog", yscale="log")
+    axes.set_xscale("symlog", linthresh=1.0)
+    axes.tick_params(labelbottom=False)
+    axes.legend(fontsize="small")
+    strip.set(xlabel="steps", ylabel="relative\ndifference", ylim=(-0.35, 0.35))
+
+
+def _draw_predictions(axes: Axes, result: StudyResult, settings: WidthSettings) -> None:
+    """Held-out outputs of all members at the end, against each member's own prediction."""
+    limits: list[float] = []
+    for index, kind in enumerate(("mean field", "NTK")):
+        run = result.results[f"{kind}, width {settings.widths[-1]}"]
+        seen = np.asarray(run.observation["test_prediction"].values)[:, -1, ::4].ravel()
+        expected = np.asarray(run.prediction["test_prediction_from_start"].values)[:, -1, ::4]
+        axes.plot(
+            expected.ravel()[::3],
+            seen[::3],
+            ".",
+            ms=2,
+            alpha=0.5,
+            rasterized=True,
+            color=COLOURS[2 - index],
+            label=f"{kind}, width {settings.widths[-1]}",
+        )
+        limits += [float(expected.min()), float(expected.max())]
+    axes.plot(
+        [min(limits), max(limits)], [min(limits), max(limits)], color=ink(), lw=0.9, ls=LINES[0]
+    )
+    axes.set(
+        title="held-out outputs at the end", xlabel="predicted from the start", ylabel="trained"
+    )
+    axes.legend(fontsize="small", markerscale=4)

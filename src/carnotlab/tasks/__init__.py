@@ -1,0 +1,1 @@
+"""Families of data, synthetic and real, with the statistics theories need."""

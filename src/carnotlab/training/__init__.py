@@ -1,0 +1,1 @@
+"""Carrying an experiment out: whole ensembles, seeds times settings, as one compiled program."""

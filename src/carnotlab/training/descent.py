@@ -1,0 +1,141 @@
+"""Discrete rules: one scan over recording intervals, all members side by side."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from carnotlab.core.data import Data
+from carnotlab.experiment.experiment import Experiment
+from carnotlab.experiment.losses import loss_function
+from carnotlab.experiment.schedules import rate_factor
+from carnotlab.networks.finite import Model, Weights
+from carnotlab.training.batches import batches
+from carnotlab.training.objective import loss_and_gradient, scale_layers
+from carnotlab.training.optimizers import optimizer
+
+Record = Callable[[Model, Weights, Weights, Data], Any]
+
+
+class Member(NamedTuple):
+    """One member's state between steps."""
+
+    weights: Weights
+    start: Weights
+    memory: Any
+    order: Int[Array, " n"]
+    key: Key[Array, ""]
+    diverged_at: Int[Array, ""]
+    best_loss: Float[Array, ""]
+    records_since_best: Int[Array, ""]
+    stopped_at: Int[Array, ""]
+
+
+class Outcome(NamedTuple):
+    """What a run leaves: records with a time dimension, and facts about the member."""
+
+    records: Any
+    diverged_at: Array
+    stopped_at: Array
+
+
+def descend(
+    experiment_of: Callable[[Any], Experiment],
+    record: Record,
+    weights: Weights,
+    keys: Key[Array, " members"],
+    numbers: Any,
+    data: Data,
+    progress: Callable[[Any], None] | None,
+) -> Outcome:
+    """Train all members and record each at the experiment's times.
+
+    ``experiment_of(numbers)`` rebuilds a member's experiment from its traced settings; what is
+    not a number is common to all. ``progress`` is called with the number of records made.
+    """
+    common = experiment_of(jax.tree.map(lambda values: values[0], numbers))
+    times = common.training.times.astype(np.int32)
+    steps = int(common.training.duration)
+    samples = data.train.size
+    drawing = batches(common.training.batching, common.task, samples)
+    stopping = common.training.early_stopping
+    loss = loss_function(common.training.loss)
+
+    def begin(weights: Weights, key: Key[Array, ""], own: Any) -> Member:
+        rule = optimizer(experiment_of(own).training.rule)
+        never = jnp.array(-1, dtype=jnp.int32)
+        infinite = jnp.array(jnp.inf, dtype=jnp.asarray(data.train.x).dtype)
+        order = drawing.begin(key)
+        return Member(
+            weights, weights, rule.init(weights), order, key, never, infinite, never + 1, never
+        )
+
+    def step(member: Member, own: Any, data: Data, index: Int[Array, ""]) -> Member:
+        experiment = experiment_of(own)
+        model, training = experiment.model, experiment.training
+        order, batch = drawing.draw(member.order, member.key, index, data.train)
+        value, slope = loss_and_gradient(model, training)(member.weights, member.start, batch)
+        updates, memory = optimizer(training.rule).update(slope, member.memory, member.weights)
+        factor = rate_factor(training.schedule, index, steps)
+        moved = optax.apply_updates(member.weights, scale_layers(model, training, updates, factor))
+        if stopping is not None:
+            running = member.stopped_at < 0
+            moved = jax.tree.map(
+                lambda new, old: jnp.where(running, new, old), moved, member.weights
+            )
+        return member._replace(
+            weights=moved,
+            memory=memory,
+            order=order,
+            diverged_at=_first(member.diverged_at, ~jnp.isfinite(value), index),
+        )
+
+    def note(member: Member, own: Any, data: Data, time: Int[Array, ""]) -> tuple[Member, Any]:
+        experiment = experiment_of(own)
+        total = sum(jnp.sum(leaf) for leaf in jax.tree.leaves(member.weights))
+        member = member._replace(
+            diverged_at=_first(member.diverged_at, ~jnp.isfinite(jnp.asarray(total)), time)
+        )
+        if stopping is not None:
+            outputs = experiment.model.apply(member.weights, jnp.asarray(data.test.x))
+            held_out = loss(outputs, jnp.asarray(data.test.y))
+            better = held_out < member.best_loss
+            since = jnp.where(better, 0, member.records_since_best + 1)
+            member = member._replace(
+                best_loss=jnp.where(better, held_out, member.best_loss),
+                records_since_best=since,
+                stopped_at=_first(member.stopped_at, since >= stopping.patience, time),
+            )
+        return member, record(experiment.model, member.weights, member.start, data)
+
+    def interval(members: Member, bounds: Int[Array, "2"]) -> tuple[Member, Any]:
+        every_step = jax.vmap(step, in_axes=(0, 0, None, None))
+        members = jax.lax.fori_loop(
+            bounds[0],
+            bounds[1],
+            lambda index, carried: every_step(carried, numbers, data, index),
+            members,
+        )
+        members, noted = jax.vmap(note, in_axes=(0, 0, None, None))(
+            members, numbers, data, bounds[1]
+        )
+        if progress is not None:
+            jax.debug.callback(progress, bounds[1])
+        return members, noted
+
+    bounds = np.stack([np.concatenate([[0], times[:-1]]), times], axis=1).astype(np.int32)
+    members = jax.vmap(begin)(weights, keys, numbers)
+    members, records = jax.lax.scan(interval, members, jnp.asarray(bounds))
+    records = jax.tree.map(lambda array: jnp.moveaxis(array, 0, 1), records)
+    return Outcome(records, members.diverged_at, members.stopped_at)
+
+
+def _first(
+    earlier: Int[Array, ""], happened: Bool[Array, ""], index: Int[Array, ""]
+) -> Int[Array, ""]:
+    """Return the index at which something first happened, -1 while it has not."""
+    return jnp.where((earlier < 0) & happened, index.astype(jnp.int32), earlier)

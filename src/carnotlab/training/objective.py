@@ -1,0 +1,51 @@
+"""What is minimized: the loss on a batch plus weight decay, and its gradient."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from carnotlab.core.data import Batch
+from carnotlab.experiment.losses import loss_function
+from carnotlab.experiment.rules import rule_kind
+from carnotlab.experiment.training import Training
+from carnotlab.networks.finite import Model, Weights
+
+Gradient = Callable[[Weights, Weights, Batch], tuple[Float[Array, ""], Weights]]
+
+
+def loss_and_gradient(model: Model, training: Training) -> Gradient:
+    """Return ``(weights, start, batch) -> (loss without decay, gradient with decay)``."""
+    loss = loss_function(training.loss)
+
+    def on_batch(weights: Weights, batch: Batch) -> Float[Array, ""]:
+        return loss(model.apply(weights, jnp.asarray(batch.x)), jnp.asarray(batch.y))
+
+    decay = training.weight_decay
+    plain = isinstance(decay, float) and decay == 0.0
+
+    def gradient(
+        weights: Weights, start: Weights, batch: Batch
+    ) -> tuple[Float[Array, ""], Weights]:
+        value, slope = jax.value_and_grad(on_batch)(weights, batch)
+        if plain:
+            return value, slope
+        pull: Any = (
+            jax.tree.map(lambda w, w0: w - w0, weights, start)
+            if training.decay_to_start
+            else weights
+        )
+        return value, jax.tree.map(lambda g, w: g + decay * w, slope, pull)
+
+    return gradient
+
+
+def scale_layers(model: Model, training: Training, updates: Weights, factor: Any) -> Weights:
+    """Multiply each layer's update by its learning-rate factor and a common ``factor``."""
+    scales = model.rate_scales(rule_kind(training.rule))
+    return tuple(
+        jax.tree.map(lambda u, s=scale: (s * factor * u).astype(u.dtype), layer)
+        for layer, scale in zip(updates, scales, strict=True)
+    )

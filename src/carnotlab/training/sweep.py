@@ -1,0 +1,90 @@
+"""Settings that differ only in numbers share one compiled program; this finds those numbers."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from carnotlab.core.descriptions import describe
+from carnotlab.core.errors import require
+from carnotlab.experiment.experiment import Experiment
+
+Path: TypeAlias = tuple[str | int, ...]
+
+STRUCTURAL = frozenset({"task", "duration", "record", "rtol", "atol", "options"})
+"""Fields whose numbers decide shapes or the solver, so that they cannot differ in one program."""
+
+
+def differing_numbers(experiments: Sequence[Experiment]) -> tuple[Path, ...]:
+    """Return where experiments of one program differ; all else must be equal.
+
+    Raises:
+        InputError: if they differ in more than numbers that can be traced.
+    """
+    skeletons = {skeleton(experiment) for experiment in experiments}
+    require(
+        len(skeletons) == 1,
+        f"{len(skeletons)} structures in one program",
+        "experiments that differ only in numbers of network and training",
+        "use train_sweep(), which groups them",
+    )
+    paths = _number_paths(experiments[0], ())
+    return tuple(path for path in paths if len({number_at(each, path) for each in experiments}) > 1)
+
+
+def skeleton(experiment: Experiment) -> str:
+    """Return a text equal for experiments that can share one compiled program."""
+    zeroed = with_numbers(experiment, {path: 0.5 for path in _number_paths(experiment, ())})
+    off = [float(number_at(experiment, path)) == 0.0 for path in _number_paths(experiment, ())]
+    # A zero switches code off (no momentum buffer, no decay), so it is part of the structure.
+    return json.dumps([describe(zeroed), off], sort_keys=True)
+
+
+def rebuild(experiment: Experiment, paths: Sequence[Path]) -> Callable[[Any], Experiment]:
+    """Return the function from numbers, one per path, to the experiment that has them."""
+    return lambda numbers: with_numbers(experiment, dict(zip(paths, numbers, strict=True)))
+
+
+def number_at(thing: Any, path: Path) -> float:
+    """Return the number at a path of field names and tuple positions."""
+    for part in path:
+        thing = thing[part] if isinstance(part, int) else getattr(thing, part)
+    return thing
+
+
+def with_numbers(thing: Any, numbers: dict[Path, Any]) -> Any:
+    """Return a copy with other numbers at some paths; traced values pass, so nothing is validated.
+
+    >>> from carnotlab.experiment.training import Training
+    >>> with_numbers(Training(), {("rule", "learning_rate"): 7.0}).rule.learning_rate
+    7.0
+    """
+    if () in numbers:
+        return numbers[()]
+    if not numbers:
+        return thing
+    below: dict[str | int, dict[Path, Any]] = {}
+    for path, value in numbers.items():
+        below.setdefault(path[0], {})[path[1:]] = value
+    if isinstance(thing, tuple):
+        return tuple(with_numbers(part, below.get(i, {})) for i, part in enumerate(thing))
+    copy = object.__new__(type(thing))
+    for field in dataclasses.fields(thing):
+        value = with_numbers(getattr(thing, field.name), below.get(field.name, {}))
+        object.__setattr__(copy, field.name, value)
+    return copy
+
+
+def _number_paths(thing: Any, path: Path) -> list[Path]:
+    if isinstance(thing, float):
+        return [path]
+    if isinstance(thing, tuple):
+        return [p for i, part in enumerate(thing) for p in _number_paths(part, (*path, i))]
+    if dataclasses.is_dataclass(thing):
+        return [
+            p
+            for field in dataclasses.fields(thing)
+            if field.name not in STRUCTURAL
+            for p in _number_paths(getattr(thing, field.name), (*path, field.name))
+        ]
+    return []

@@ -1,0 +1,62 @@
+import contextlib
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from toy_study import ContraryStudy, ToyStudy
+
+from carnotlab.cli.entry import invoke
+from carnotlab.studies import catalogue
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+def _invoke(*words):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = invoke([str(word) for word in words])
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _toys():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "STUDIES", (ToyStudy(), ContraryStudy()))
+        # The tests of other folders share this process: its devices stay as they are.
+        patch.setenv("JAX_NUM_CPU_DEVICES", "1")
+        yield
+
+
+@pytest.fixture(scope="session")
+def carnot():
+    """Run one command line in this process."""
+    return _invoke
+
+
+@pytest.fixture(scope="session")
+def first(tmp_path_factory, _toys):
+    """One run from nothing, and the folder it wrote."""
+    out = tmp_path_factory.mktemp("first")
+    return _invoke("run", "toy-modes", "--out", out, "--json"), out
+
+
+@pytest.fixture
+def kept(first, tmp_path):
+    """A copy of that folder, so that nothing has to be trained again."""
+    shutil.copytree(first[1], tmp_path, dirs_exist_ok=True)
+    return tmp_path

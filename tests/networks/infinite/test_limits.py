@@ -1,0 +1,124 @@
+"""Every description either has an infinite-width reading or is refused with a way out."""
+
+import typing
+
+import numpy as np
+import pytest
+
+from carnotlab.core.errors import InputError, OutOfReachError
+from carnotlab.networks import initialisation, layers, parameterization
+from carnotlab.networks.description import Network, mlp
+from carnotlab.networks.infinite.kernels import kernels, nngp_diagonal
+from carnotlab.networks.infinite.limits import refuse_without_limit
+from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal
+from carnotlab.networks.layers import Dense, LeakyRelu, Linear, Relu, Residual, Sin, Tanh
+
+X = np.random.default_rng(0).normal(size=(5, 3))
+
+
+def _examples(layer):
+    """Layers to put between two dense ones of 4 units."""
+    given = {Residual: Residual((Relu(), Dense(4))), Dense: Dense(4)}
+    return given[layer] if layer in given else layer()
+
+
+@pytest.mark.parametrize("layer", typing.get_args(layers.Layer), ids=lambda c: c.__name__)
+def test_every_layer_has_a_reading(layer):
+    network = Network(3, (Dense(4), _examples(layer), Dense(2)))
+    nngp, ntk = kernels(network, X)
+    assert nngp.shape == ntk.shape == (5, 5)
+    for kernel in (nngp, ntk):
+        assert kernel.dtype == np.float64
+        assert np.isfinite(kernel).all()
+        assert np.linalg.eigvalsh(kernel).min() > -1e-12
+
+
+@pytest.mark.parametrize(
+    "kind", typing.get_args(parameterization.Parameterization), ids=lambda c: c.__name__
+)
+def test_every_parameterization_has_a_reading(kind):
+    assert np.isfinite(kernels(mlp(3, (4,), 1, parameterization=kind()), X).ntk).all()
+
+
+@pytest.mark.parametrize(
+    "start", typing.get_args(initialisation.Initialisation), ids=lambda c: c.__name__
+)
+def test_every_initialisation_is_read_or_refused(start):
+    network = mlp(3, (4,), 1, initialisation=start())
+    if start is Gaussian:
+        assert np.isfinite(kernels(network, X).ntk).all()
+    else:
+        assert start in (Orthogonal, Aligned, Balanced)
+        with pytest.raises(OutOfReachError, match=f"{start.__name__}.*use Gaussian"):
+            kernels(network, X)
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        ((Dense(4), Relu()), "ends in Relu.*add a Dense layer"),
+        ((Dense(4), Residual((Relu(), Dense(4)))), "ends in Residual.*add a Dense layer"),
+        ((Dense(4), Relu(), Sin(), Dense(1)), "two activations in a row.*Dense layer between"),
+        ((Dense(4), Relu(), Linear(), Sin(), Dense(1)), "two activations in a row"),
+        ((Residual((Dense(3),)), Dense(1)), "raw inputs.*Dense layer in front"),
+        ((Relu(), Residual((Dense(3),)), Dense(1)), "raw inputs.*Dense layer in front"),
+        ((Dense(4), Residual((Dense(4), Relu())), Dense(1)), "ends in Relu.*end the block"),
+        ((Dense(4), Residual((Residual((Dense(4),)),)), Dense(1)), "ends in Residual"),
+        ((Dense(4), Relu(), Residual((Relu(), Dense(4))), Dense(1)), "two activations in a row"),
+        (
+            (Dense(4), Relu(), Residual((Dense(4),)), Relu(), Dense(1)),
+            "sum with activated units.*Dense layer between",
+        ),
+    ],
+)
+def test_refusals_say_what_to_use_instead(inside, words):
+    with pytest.raises(OutOfReachError, match=words) as caught:
+        refuse_without_limit(Network(3, inside))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        (Dense(1),),
+        (Relu(), LeakyRelu(), Dense(4), Relu(), Dense(1)),  # on the inputs, before any weights
+        (Dense(4), Linear(), Relu(), Linear(), Dense(1)),
+        (Dense(4), Residual((Relu(), Dense(4), Residual((Relu(), Dense(4))), Dense(4))), Dense(1)),
+        (Dense(4), Relu(), Residual((Dense(4), Relu(), Dense(4))), Dense(1)),
+        (Dense(4), Residual((Relu(), Dense(4))), Relu(), Dense(1)),
+    ],
+)
+def test_what_has_a_limit_is_not_refused(inside):
+    refuse_without_limit(Network(3, inside))
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.empty((0, 3)), "at least one sample"),
+        (np.empty((3, 0)), "at least one sample"),
+        (np.ones((2, 4)), "4 features.*inputs=4"),
+        (np.ones(3), "1 features"),
+        (np.array([[0.0, np.nan, 1.0]]), "not finite"),
+        (np.array([[0.0, np.inf, 1.0]]), "not finite"),
+    ],
+)
+def test_bad_inputs(x, words):
+    network = mlp(3, (4,), 1)
+    for call in (
+        lambda: kernels(network, x),
+        lambda: kernels(network, X, x),
+        lambda: nngp_diagonal(network, x),
+    ):
+        with pytest.raises(InputError, match=words):
+            call()
+
+
+def test_bad_block():
+    with pytest.raises(InputError, match="block = 0"):
+        kernels(mlp(3, (4,), 1), X, block=0)
+
+
+def test_infinite_inputs_are_not_hidden_by_a_bounded_activation():
+    with pytest.raises(InputError, match="not finite"):
+        kernels(Network(3, (Tanh(), Dense(1))), np.full((1, 3), np.inf))
