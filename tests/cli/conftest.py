@@ -33,12 +33,18 @@ def _invoke(*words):
     return Outcome(code, out.getvalue(), err.getvalue())
 
 
-@pytest.fixture(scope="session", autouse=True)
+@contextlib.contextmanager
 def _toys():
+    """The toy studies in place of the real ones, and this process's devices as they are."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "STUDIES", (ToyStudy(), ContraryStudy()))
-        # The tests of other folders share this process: its devices stay as they are.
         patch.setenv("JAX_NUM_CPU_DEVICES", "1")
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _toy_studies():
+    with _toys():
         yield
 
 
@@ -49,10 +55,11 @@ def carnot():
 
 
 @pytest.fixture(scope="session")
-def first(tmp_path_factory, _toys):
-    """One run from nothing, and the folder it wrote."""
+def first(tmp_path_factory):
+    """One run of both studies from nothing, and the folder it wrote."""
     out = tmp_path_factory.mktemp("first")
-    return _invoke("run", "toy-modes", "--out", out, "--json"), out
+    with _toys():
+        return _invoke("run", "toy-modes", "toy-contrary", "--out", out, "--json"), out
 
 
 @pytest.fixture

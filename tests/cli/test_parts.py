@@ -1,10 +1,12 @@
 import threading
 
 import pytest
+from rich.text import Text
 from toy_study import ToyStudy
 
 from carnotlab.cli import devices
 from carnotlab.cli.interruption import in_worker
+from carnotlab.cli.output import show
 from carnotlab.cli.planning import changes_of
 from carnotlab.cli.progress import progress
 from carnotlab.reports.words import command
@@ -58,3 +60,12 @@ def test_cores_become_devices_unless_the_user_chose(monkeypatch, variables, sett
     devices.spread_over_cores()
     assert (told == {}) == settled
     assert all(name == "jax_num_cpu_devices" and cores >= 1 for name, cores in told.items())
+
+
+@pytest.mark.parametrize("declined", [False, True])
+def test_colour_can_be_declined(monkeypatch, capsys, declined):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1") if declined else monkeypatch.delenv("NO_COLOR", False)
+    show(Text("loud", "magenta"))
+    assert ("\x1b[35m" in capsys.readouterr().out) != declined

@@ -25,7 +25,7 @@ def refused(outcome, *, code=2):
         (["run", "something-else"], "carnot list"),
         (["run", "toy-modes", "--sede", "3"], "--seed"),
         (["run", "toy-modes", "--size", "huge"], "'smoke', 'full'"),
-        (["run", "toy-modes", "--seeds", "0"], "x>=1"),
+        (["run", "toy-modes", "--seeds", "0"], "greater than or equal to 1"),
         (["run", "toy-modes", "--seeds", "few"], "integer"),
         (["run", "toy-modes", "--set", "steps"], "--set step=0.05"),
         (["run", "toy-modes", "--set", "=3"], "key=value"),
@@ -51,7 +51,7 @@ def test_bad_usage(carnot, words, mend, tmp_path, monkeypatch):
 def test_a_damaged_result_is_refused(carnot, kept):
     (study,) = kept.glob("toy-modes-*")
     (study / "settings.json").write_text("{")
-    assert "settings.json" in refused(carnot("report", kept))
+    assert "settings.json" in refused(carnot("report", study))
 
 
 def test_a_full_disk_while_writing(carnot, kept, monkeypatch):

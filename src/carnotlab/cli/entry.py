@@ -31,8 +31,13 @@ def invoke(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; signals and streams stay as they are."""
     try:
         code = app(list(arguments), prog_name="carnot", standalone_mode=False)
+    except SystemExit:
+        # So Rich leaves when the reader of a help text went away (``carnot --help | head -1``).
+        return ExitCode.AS_EXPECTED
     except typer.TyperException as error:
-        say(f"{error.format_message()} See `carnot --help`.")
+        message = error.format_message().strip()
+        stop = "" if message.endswith((".", "?", "!")) else "."
+        say(f"{message}{stop} See `carnot --help`.")
     except (CarnotError, OutputError) as error:
         say(str(error))
     except OSError as error:

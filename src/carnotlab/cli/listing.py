@@ -3,7 +3,7 @@
 from carnotlab.cli.output import ExitCode, emit, show
 from carnotlab.cli.records import as_text
 from carnotlab.cli.tables import study_table
-from carnotlab.core.references import reference
+from carnotlab.core.references import Reference, reference
 from carnotlab.studies import catalogue
 from carnotlab.studies.study import Study
 
@@ -14,7 +14,7 @@ def list_studies(*, json: bool) -> ExitCode:
     if json:
         emit(as_text({"studies": [_record(study) for study in studies]}))
     else:
-        show(study_table(studies, [_source(study) for study in studies]))
+        show(study_table(studies, [_short_source(study) for study in studies]))
     return ExitCode.AS_EXPECTED
 
 
@@ -29,3 +29,13 @@ def _record(study: Study) -> dict[str, str]:
 
 def _source(study: Study) -> str:
     return " ".join(str(reference(key)) for key in study.source)
+
+
+def _short_source(study: Study) -> str:
+    return "; ".join(_short(reference(key)) for key in study.source)
+
+
+def _short(entry: Reference) -> str:
+    names = [author.split(",")[0].strip() for author in entry.author.split(";")]
+    who = f"{names[0]} et al." if len(names) > 2 else " & ".join(names)
+    return f"{who} {entry.year}"

@@ -1,13 +1,15 @@
 """Writing to the terminal: results on stdout, everything else on stderr, exit codes."""
 
+import io
 import os
+import shutil
 import sys
 from enum import IntEnum
 from typing import Any
 
 from rich.console import Console
 
-PIPE_WIDTH = 140
+PIPE_WIDTH = 160
 """Columns of a table that goes to a file or a pipe, where nothing says how wide it may be."""
 
 
@@ -51,12 +53,30 @@ def say(line: str) -> None:
 
 def show(*things: Any) -> None:
     """Write text and tables to stdout as the terminal can show them."""
-    wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    console = Console(width=PIPE_WIDTH if wide else None, highlight=False)
-    with console.capture() as written:
-        for thing in things:
-            console.print(thing)
-    emit(written.get())
+    paper = _Paper()
+    # None leaves it to FORCE_COLOR; NO_COLOR is respected either way.
+    console = Console(
+        file=paper, width=width(), force_terminal=sys.stdout.isatty() or None, highlight=False
+    )
+    for thing in things:
+        console.print(thing)
+    emit(paper.getvalue())
+
+
+def width() -> int:
+    """Return how many columns stdout has."""
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        return shutil.get_terminal_size().columns
+    return PIPE_WIDTH
+
+
+class _Paper(io.StringIO):
+    """What is going to stdout, collected first so that one place deals with its failures."""
+
+    @property
+    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The encoding of stdout, by which Rich chooses the lines of its tables."""
+        return sys.stdout.encoding
 
 
 def _silence_stdout() -> None:

@@ -4,18 +4,21 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeAlias
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Column
+from rich.text import Text
 
 Tell: TypeAlias = Callable[[str, float], None]
 
@@ -38,7 +41,7 @@ def progress(study: str) -> Generator[Tell, None, None]:
         BarColumn(bar_width=16),
         TaskProgressColumn(),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        _TimeLeft(),
         console=console,
         transient=True,
         expand=True,
@@ -50,6 +53,16 @@ def progress(study: str) -> Generator[Tell, None, None]:
         yield lambda what, part: bar.update(
             task, completed=part, description=f"{study}: {what}".replace("[", r"\[")
         )
+
+
+class _TimeLeft(ProgressColumn):
+    """Time left at the mean pace so far; Rich's own needs more updates than compiled runs give."""
+
+    def render(self, task: Task) -> Text:
+        done, elapsed = task.percentage / 100.0, task.elapsed
+        if done <= 0.0 or elapsed is None:
+            return Text("")
+        return Text(f"{timedelta(seconds=round(elapsed / done - elapsed))} left")
 
 
 def _lines(study: str) -> Tell:

@@ -9,11 +9,11 @@ import msgspec
 from rich.text import Text
 
 from carnotlab.cli.devices import spread_over_cores
-from carnotlab.cli.output import ExitCode, emit, show
+from carnotlab.cli.output import ExitCode, emit, show, width
 from carnotlab.cli.planning import Plan, plan
 from carnotlab.cli.progress import progress
 from carnotlab.cli.records import as_text, results_record
-from carnotlab.cli.tables import remarks, verdict_table
+from carnotlab.cli.tables import remarks, verdict_lines
 from carnotlab.reports.figures import Exhibit
 from carnotlab.reports.folder import PAGE, write_page, write_results, write_settings
 from carnotlab.reports.words import tally
@@ -81,11 +81,10 @@ def print_results(
     for result in results:
         if messages:
             things.append(Text(result.study.message))
-        things += [verdict_table(result.verdicts), *remarks(result), Text("")]
+        things += [*verdict_lines(result.verdicts, width()), *remarks(result), Text("")]
     verdicts = [verdict for result in results for verdict in result.verdicts]
-    things.append(Text(tally(verdicts)))
-    things.append(Text(f"Report: {page}", no_wrap=True, overflow="ignore"))
-    show(*things)
+    show(*things, Text(tally(verdicts)))
+    emit(f"Report: {page}\n")  # never broken over lines, so that it can be copied
 
 
 def _carry_out(plan: Plan) -> Exhibit:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -18,28 +17,53 @@ COLOURS: dict[Agreement, str] = {
 }
 
 
-def verdict_table(verdicts: Sequence[Verdict]) -> Table:
-    """Return one study's verdicts as a table."""
-    table = Table(title=escape(verdicts[0].study), title_justify="left", expand=False)
-    table.add_column("arm", overflow="fold")
-    table.add_column("quantity", overflow="fold")
-    table.add_column(Text("error [interval]"), overflow="fold")
-    table.add_column("tolerance", overflow="fold")
-    table.add_column("verdict", overflow="fold")
-    table.add_column("assumptions", overflow="fold")
-    table.add_column("outcome", overflow="fold")
+TABLE_WIDTH = 120
+"""Columns below which verdicts are lines rather than a table."""
+
+
+def verdict_lines(verdicts: Sequence[Verdict], columns: int) -> list[Table | Text]:
+    """Return one study's verdicts as a table, or as lines where there is no room for one."""
+    if columns >= TABLE_WIDTH:
+        return [_table(verdicts)]
+    lines = [Text(verdicts[0].study, "bold")]
     for verdict in verdicts:
-        arm = f"{verdict.arm} ({verdict.role})" if verdict.role == "calibrate" else verdict.arm
+        lines.append(
+            Text.assemble(
+                "  ", _outcome(verdict), f"  {verdict.arm} ({verdict.role}): ", _agreement(verdict),
+                f" {place(verdict)} the assumptions; {verdict.quantity}: "
+                f"error {interval(verdict)}, tolerance {number(verdict.tolerance)}",
+            )
+        )  # fmt: skip
+    return [*lines]
+
+
+def _table(verdicts: Sequence[Verdict]) -> Table:
+    table = Table(title=Text(verdicts[0].study, "bold"), title_justify="left")
+    for heading in ("arm", "quantity"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("role", "error [interval]", "tolerance", "verdict", "assumptions", "outcome"):
+        table.add_column(Text(heading), no_wrap=True)
+    for verdict in verdicts:
         table.add_row(
-            Text(arm),
+            Text(verdict.arm),
             Text(verdict.quantity),
+            Text(verdict.role),
             Text(interval(verdict)),
             Text(number(verdict.tolerance)),
-            Text(f"{SYMBOLS[verdict.agreement]} {verdict.agreement}", COLOURS[verdict.agreement]),
-            Text(place(verdict)),
-            Text(outcome(verdict), "" if verdict.as_expected else "bold reverse"),
+            _agreement(verdict),
+            place(verdict),
+            _outcome(verdict),
         )
     return table
+
+
+def _agreement(verdict: Verdict) -> Text:
+    word = verdict.agreement
+    return Text(f"{SYMBOLS[word]} {word}", COLOURS[word])
+
+
+def _outcome(verdict: Verdict) -> Text:
+    return Text(outcome(verdict), "" if verdict.as_expected else "bold reverse")
 
 
 def study_table(studies: Sequence[Study], sources: Sequence[str]) -> Table:
@@ -48,7 +72,9 @@ def study_table(studies: Sequence[Study], sources: Sequence[str]) -> Table:
     for heading in ("study", "question", "source", "data"):
         table.add_column(heading, overflow="fold")
     for study, source in zip(studies, sources, strict=True):
-        data = f"{study.data}; takes --data FILE" if study.takes_data else study.data
+        own = "; or your own with --data FILE"
+        unsaid = study.takes_data and "--data" not in study.data
+        data = f"{study.data}{own if unsaid else ''}"
         table.add_row(Text(study.name, "bold"), Text(study.question), Text(source), Text(data))
     return table
 

@@ -1,6 +1,6 @@
 """Floating-point precision, chosen per computation rather than for the whole process."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
@@ -10,7 +10,7 @@ Precision: TypeAlias = Literal["float32", "float64"]
 
 
 @contextmanager
-def precision(kind: Precision) -> Iterator[None]:
+def precision(kind: Precision) -> Generator[None]:
     """Run the enclosed JAX code in one precision, leaving the caller's setting as it was.
 
     >>> import jax.numpy as jnp

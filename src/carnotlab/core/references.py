@@ -22,6 +22,15 @@ class Reference:
     venue: str
     url: str
 
+    @property
+    def short(self) -> str:
+        """The entry as it is cited in running text: first author and year."""
+        authors = self.author.split("; ")
+        names = [name.split(",")[0] for name in authors]
+        if len(names) > 2:
+            return f"{names[0]} et al. ({self.year})"
+        return f"{' and '.join(names)} ({self.year})"
+
     def __str__(self) -> str:
         """Return the entry as one line of prose."""
         return f"{self.author} ({self.year}). {self.title}. {self.venue}."

@@ -80,7 +80,8 @@ def rate_factor(schedule: Schedule, step: Int[Array, ""] | int, steps: int) -> F
             curve = optax.schedules.warmup_cosine_decay_schedule(
                 0.0 if warmup else 1.0, 1.0, warmup, max(steps, warmup + 1), final
             )
-            return jnp.asarray(curve(step))
+            # As a float of the precision in use: optax would compute with int32 in single.
+            return jnp.asarray(curve(step * jnp.ones(())))
         case Piecewise(drops, factor):
             passed = jnp.sum(jnp.asarray(step) >= jnp.asarray(drops, dtype=jnp.int32))
             return jnp.power(factor * jnp.ones(()), passed)

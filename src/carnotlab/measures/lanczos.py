@@ -57,7 +57,7 @@ def largest_eigenvalue(
         moved = product(vector)
         rest = moved
         for _ in range(2):
-            rest = rest - basis.T @ (basis @ rest)
+            rest = rest - (basis @ rest) @ basis
         length = jnp.linalg.norm(rest)
         # The basis is exhausted: what is left is rounding, not a direction.
         ended = length <= tiny * jnp.linalg.norm(moved)

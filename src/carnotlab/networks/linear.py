@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from carnotlab.core.errors import OutOfReachError
@@ -42,15 +41,3 @@ def linear_factors(
     """
     refuse_nonlinear(network)
     return tuple(effective)
-
-
-def end_to_end(factors: Sequence[Float[Array, "out in"]]) -> Float[Array, "outputs inputs"]:
-    r"""Return the product :math:`W_D \cdots W_1`.
-
-    >>> end_to_end([2.0 * jnp.eye(2), 3.0 * jnp.eye(2)])[0, 0].item()
-    6.0
-    """
-    product = factors[0]
-    for factor in factors[1:]:
-        product = factor @ product
-    return product

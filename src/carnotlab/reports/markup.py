@@ -47,18 +47,52 @@ def verbatim(text: str) -> Markup:
 
 def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
     """Return a table in a box of its own that scrolls; the first cell of a row is its heading."""
-    head = element("tr", *(element("th", text, scope="col") for text in headings))
-    body = [
-        element("tr", element("th", row[0], scope="row"), *(element("td", c) for c in row[1:]))
-        for row in rows
+    return _table(caption, headings, [_rows(rows)])
+
+
+def grouped_table(
+    caption: str,
+    headings: Sequence[str],
+    groups: Iterable[tuple[str, Iterable[Sequence[str]]]],
+) -> Markup:
+    """Return such a table whose rows stand in groups, each under a heading of its own."""
+    across = str(len(headings))
+    bodies = [
+        [element("tr", element("th", name, scope="rowgroup", colspan=across)), *_rows(rows)]
+        for name, rows in groups
     ]
+    return _table(caption, headings, bodies)
+
+
+def breakable(name: str) -> Markup:
+    """Return a name as code that may be broken after its underscores.
+
+    >>> breakable("test_loss")
+    '<code>test_<wbr>loss</code>'
+    """
+    first, *others = name.split("_")
+    parts: list[str] = [first]
+    for part in others:
+        parts += ["_", Markup("<wbr>"), part]
+    return element("code", *parts)
+
+
+def _table(caption: str, headings: Sequence[str], bodies: Iterable[Sequence[Markup]]) -> Markup:
+    head = element("tr", *(element("th", text, scope="col") for text in headings))
     whole = element(
         "table",
         element("caption", caption),
         element("thead", head),
-        element("tbody", *body),
+        *(element("tbody", *rows) for rows in bodies),
     )
     return scrolling(whole, caption)
+
+
+def _rows(rows: Iterable[Sequence[str]]) -> list[Markup]:
+    return [
+        element("tr", element("th", row[0], scope="row"), *(element("td", c) for c in row[1:]))
+        for row in rows
+    ]
 
 
 def scrolling(inside: Markup, label: str) -> Markup:

@@ -6,9 +6,9 @@ from pathlib import Path
 from carnotlab.core.verdicts import Agreement, Verdict
 from carnotlab.reports.figures import Exhibit
 from carnotlab.reports.gauge import gauge
-from carnotlab.reports.markup import Markup, element, join, table, verbatim
+from carnotlab.reports.markup import Markup, breakable, element, grouped_table, join, verbatim
 from carnotlab.reports.section import anchor, section
-from carnotlab.reports.words import SYMBOLS, interval, number, outcome, place, tally
+from carnotlab.reports.words import SYMBOLS, expectation, interval, number, place, tally
 from carnotlab.studies.study import StudyResult
 
 STYLE = Path(__file__).with_name("report.css")
@@ -17,8 +17,8 @@ STYLE = Path(__file__).with_name("report.css")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 HEADINGS = (
-    "Study", "Arm", "Role", "Quantity", "Error [95 % interval]", "Tolerance",
-    "Agreement", "Expected", "Assumptions", "Outcome",
+    "Arm", "Role", "Quantity", "Error [95 % interval]", "Tolerance", "Agreement", "Expected",
+    "Assumptions",
 )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def page(shown: Sequence[Exhibit]) -> str:
         element("p", tally(verdicts), class_="tally sound" if sound else "tally contrary"),
         *_how_to_read(),
         element("h2", "Verdicts"),
-        table("Every verdict", HEADINGS, _rows(results)),
+        grouped_table("Every verdict", HEADINGS, map(_group, results)),
         *(section(each) for each in shown),
     )
     head = element(
@@ -54,23 +54,22 @@ def badge(agreement: Agreement) -> Markup:
     return element("span", symbol, " ", agreement, class_=f"badge {agreement}")
 
 
-def _rows(results: Sequence[StudyResult]) -> list[tuple[str, ...]]:
-    return [_row(result, verdict) for result in results for verdict in result.verdicts]
+def _group(result: StudyResult) -> tuple[str, list[tuple[str, ...]]]:
+    link = element("a", result.study.name, href=f"#{anchor(result)}")
+    return link, [_row(verdict) for verdict in result.verdicts]
 
 
-def _row(result: StudyResult, verdict: Verdict) -> tuple[str, ...]:
-    kind = "fine" if verdict.as_expected else "contrary"
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    met = "met" if verdict.as_expected else "unmet"
     return (
-        element("a", verdict.study, href=f"#{anchor(result)}"),
         verdict.arm,
         verdict.role,
-        element("code", verdict.quantity),
+        breakable(verdict.quantity),
         join([element("span", interval(verdict), class_="number"), gauge(verdict)]),
         element("span", number(verdict.tolerance), class_="number"),
         badge(verdict.agreement),
-        verdict.expected,
-        element("span", place(verdict), class_=place(verdict)),
-        element("span", outcome(verdict), class_=f"outcome {kind}"),
+        element("span", expectation(verdict), class_=f"expectation {met}"),
+        place(verdict),
     )
 
 

@@ -10,7 +10,7 @@ from carnotlab.core.provenance import code_digest
 from carnotlab.core.references import reference
 from carnotlab.reports.assumptions import assumptions
 from carnotlab.reports.figures import Exhibit, data_uri
-from carnotlab.reports.markup import Markup, element, join, scrolling, table
+from carnotlab.reports.markup import Markup, breakable, element, join, scrolling, table
 from carnotlab.reports.words import command, number, setting, whole_numbers
 from carnotlab.studies.running import study_key
 from carnotlab.studies.study import StudyResult
@@ -76,7 +76,7 @@ def _skipped(result: StudyResult) -> tuple[Markup, ...]:
 
 def _tolerances(result: StudyResult) -> list[tuple[str, ...]]:
     seen = dict.fromkeys((v.quantity, v.tolerance, v.why) for v in result.verdicts)
-    return [(element("code", name), number(error), why) for name, error, why in seen]
+    return [(breakable(name), number(error), why) for name, error, why in seen]
 
 
 def _references(result: StudyResult) -> Iterator[Markup]:

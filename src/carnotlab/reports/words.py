@@ -43,6 +43,11 @@ def outcome(verdict: Verdict) -> str:
     return "✓ as expected" if verdict.as_expected else "✗ contradicts"
 
 
+def expectation(verdict: Verdict) -> str:
+    """Return what a study expects of a verdict, and whether it came so."""
+    return f"{verdict.expected} {'✓ met' if verdict.as_expected else '✗ not met'}"
+
+
 def tally(verdicts: Sequence[Verdict]) -> str:
     """Return in one sentence how many verdicts are as the studies expect."""
     against = sum(not verdict.as_expected for verdict in verdicts)

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def unwritable(folder: Path, error: OSError) -> InputError:
 
 
 @contextmanager
-def appearing(target: Path) -> Iterator[Path]:
+def appearing(target: Path) -> Generator[Path]:
     """Give a temporary sibling of ``target`` to write to, and move it into place at the end.
 
     The move is one rename on the same file system, so that a process killed at any moment leaves

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import xarray as xr
-import zarr
+import zarr.errors
 
 from carnotlab.core.errors import InputError
 from carnotlab.runs.atomic import appearing, clear_leftovers, unwritable

@@ -92,7 +92,7 @@ class LearningInAHierarchy(Study):
         "gives, on a model tree and on real animals; shallow ones learn all distinctions at once."
     )
     source: ClassVar[tuple[str, ...]] = ("saxe2019", "rogers2004", "kemp2008")
-    data: ClassVar[str] = "tree model; animal tables in the data folder, or --data FILE (a CSV)"
+    data: ClassVar[str] = "tree model; tables of animals and plants (real)"
     takes_data: ClassVar[bool] = True
     settings: ClassVar[type[Settings]] = HierarchySettings
 

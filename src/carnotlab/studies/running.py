@@ -50,8 +50,10 @@ def resolve(study: Study, size: Size, changes: Mapping[str, Any] | None = None) 
             "a study that takes data",
             "leave --data out; `carnot list` says which take one",
         )
-        listed = isinstance(values[name], tuple) and isinstance(value, str)
-        values[name] = [part.strip() for part in value.split(",")] if listed else value
+        if isinstance(values[name], tuple) and isinstance(value, str):
+            values[name] = [part.strip() for part in value.split(",")]
+        else:
+            values[name] = value
     try:
         return msgspec.convert(values, study.settings, strict=False)
     except msgspec.ValidationError as error:

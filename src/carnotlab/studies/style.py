@@ -1,8 +1,8 @@
 """One look for all figures: colour-blind safe, light or dark, theory drawn over experiment."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -23,7 +23,7 @@ FAINT = {"light": "#d9d9d9", "dark": "#3a3d44"}
 
 
 @contextmanager
-def style(theme: Theme = "light") -> Iterator[None]:
+def style(theme: Theme = "light") -> Generator[None]:
     """Draw the enclosed figures in the library's look; nothing outside is changed."""
     ink, paper, faint = INK[theme], PAPER[theme], FAINT[theme]
     settings: dict[str, Any] = {
@@ -50,7 +50,7 @@ def style(theme: Theme = "light") -> Iterator[None]:
         "figure.dpi": 110,
         "savefig.dpi": 160,
     }
-    with mpl.rc_context(settings):
+    with mpl.rc_context(cast("Any", settings)):
         yield
 
 

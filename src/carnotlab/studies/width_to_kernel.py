@@ -99,7 +99,7 @@ class WidthToKernel(Study):
         "they do not, at any width."
     )
     source: ClassVar[tuple[str, ...]] = ("jacot2018", "lee2019", "yang2021")
-    data: ClassVar[str] = "scikit-learn's digits, or --data FILE with --set target=COLUMN"
+    data: ClassVar[str] = "scikit-learn's digits (real)"
     takes_data: ClassVar[bool] = True
     settings: ClassVar[type[Settings]] = WidthSettings
 
@@ -320,6 +320,7 @@ def _draw_losses(axes: Axes, strip: Axes, result: StudyResult, settings: WidthSe
             strip.axhspan(-MEAN_LOSS.error, MEAN_LOSS.error, color=ink(), alpha=0.08, lw=0)
             strip.axhline(0.0, color=ink(), lw=0.6)
     run = result.results[f"mean field, width {shown[-1]}"]
+    time = np.asarray(run.observation["time"].values)
     rich = np.asarray(run.observation["test_loss"].values, dtype=np.float64)
     draw_experiment(axes, time, rich, len(shown), f"mean field, width {shown[-1]}")
     axes.set(title="held-out loss over training", ylabel="loss", xscale="symlog", yscale="log")

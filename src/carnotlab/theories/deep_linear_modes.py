@@ -1,6 +1,7 @@
 r"""Deep linear networks learn the modes of the input–output correlation one by one, exactly."""
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import ClassVar
 
 import jax
@@ -18,7 +19,7 @@ from carnotlab.measures.base import Measure
 from carnotlab.measures.modes import MODE_STRENGTH, mode_strength
 from carnotlab.networks.finite import Weights
 from carnotlab.networks.initialisation import Aligned
-from carnotlab.networks.linear import end_to_end, refuse_nonlinear
+from carnotlab.networks.linear import refuse_nonlinear
 from carnotlab.tasks.statistics import input_covariance, input_output_modes, mode_alignment
 from carnotlab.theories.base import Theory, TheoryAssumption
 from carnotlab.theories.mode_dynamics import Values, strength_at
@@ -136,7 +137,7 @@ def starting_strengths(experiment: Experiment, start: Weights) -> Float[np.ndarr
             first, second = factors
             strengths.append(np.sum((first @ right + second.T @ left) ** 2, axis=0) / 4.0)
         else:
-            along = np.sum(left * (np.asarray(end_to_end(factors)) @ right), axis=0)
+            along = np.sum(left * (_end_to_end(factors) @ right), axis=0)
             strengths.append(along if len(factors) == 1 else np.abs(along))
     return np.stack(strengths)
 
@@ -146,6 +147,10 @@ def _factors(experiment: Experiment, start: Weights) -> list[list[Float[np.ndarr
         factors = jax.vmap(experiment.model.factors)(start)
     arrays = [np.asarray(factor, dtype=np.float64) for factor in factors]
     return [[array[seed] for array in arrays] for seed in range(len(arrays[0]))]
+
+
+def _end_to_end(factors: list[Float[np.ndarray, "out in"]]) -> Float[np.ndarray, "out in"]:
+    return reduce(lambda product, factor: factor @ product, factors)
 
 
 def _input_power(experiment: Experiment, modes: Modes) -> Float[np.ndarray, " mode"]:
@@ -165,7 +170,7 @@ def _off_modes(experiment: Experiment, start: Weights) -> list[float]:
     left, right = np.asarray(modes.left), np.asarray(modes.right)
     values: list[float] = []
     for factors in _factors(experiment, start):
-        whole = np.asarray(end_to_end(factors))
+        whole = _end_to_end(factors)
         within = (left * np.sum(left * (whole @ right), axis=0)) @ right.T
         scale = _learned(experiment) if len(factors) == 2 else whole
         values.append(float(np.linalg.norm(whole - within) / np.linalg.norm(scale)))

@@ -72,7 +72,7 @@ class Moments(NamedTuple):
 
 
 class Course(NamedTuple):
-    r"""Per time and eigenvalue: :math:`\varphi_t`; the residual left, :math:`1 - \lambda\varphi_t`."""
+    r"""Per time and eigenvalue: :math:`\varphi_t`, the residual :math:`1 - \lambda\varphi_t`."""
 
     learned: Float[np.ndarray, "times n"]
     residual: Float[np.ndarray, "times n"]

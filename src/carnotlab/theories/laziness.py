@@ -39,8 +39,9 @@ def kernel_displacement(
 
     The linear model ends at :math:`\delta w = r\,J^\top c` with the given coefficients
     :math:`c`, ``[seed, n, k]``; the measure is :math:`\|\Theta(w + \delta w) - \Theta(w)\|_F /
-    \|\Theta(w)\|_F` on the first training inputs, mean over members. Of order one over the square
-    root of the width for lazy training, of order one where features are learned. Source: chizat2019.
+    \|\Theta(w)\|_F` on the first training inputs, mean over members. Falls at least as one over the
+    square root of the width for lazy training (as one over the width for small steps), of order one
+    where features are learned. Sources: lee2019, chizat2019.
     """
     model = experiment.model
     scales = model.rate_scales(rule_kind(experiment.training.rule))

@@ -68,6 +68,7 @@ def strength_at(
     with np.errstate(divide="ignore"):
         begin = np.where(rises, np.log(u0) - np.log(np.abs(final - u0)), 0.0)
         begin = np.where(rises, begin, -np.log(np.abs(1.0 - final / u0)))
+        begin = np.minimum(begin, FARTHEST)  # infinite where the course starts at its end
     if rate == 0.0 and depth == 2:
         return _closed_form_of_depth_two(clock, s, u0, final)
 

@@ -79,7 +79,8 @@ def descend(
         model, training = experiment.model, experiment.training
         order, batch = drawing.draw(member.order, member.key, index, data.train)
         value, slope = loss_and_gradient(model, training)(member.weights, member.start, batch)
-        updates, memory = optimizer(training.rule).update(slope, member.memory, member.weights)
+        rule: Any = optimizer(training.rule)
+        updates, memory = rule.update(slope, member.memory, member.weights)
         factor = rate_factor(training.schedule, index, steps)
         moved = optax.apply_updates(member.weights, scale_layers(model, training, updates, factor))
         if stopping is not None:

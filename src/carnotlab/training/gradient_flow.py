@@ -61,7 +61,8 @@ def flow(
             max_steps=rule.max_steps,
             throw=False,
         )
-        records, totals = solution.ys
+        looked: Any = solution.ys
+        records, totals = looked
         # What the solver did not reach is filled with infinity.
         reached = jnp.isfinite(totals)
         return records, jnp.where(reached.all(), -1, jnp.argmin(reached))

@@ -1,7 +1,8 @@
 """Training an ensemble: many seeds, and many settings, as one compiled program."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +24,7 @@ from carnotlab.networks.finite import Model
 from carnotlab.training.batches import steps_per_epoch
 from carnotlab.training.descent import Outcome, descend
 from carnotlab.training.gradient_flow import flow
-from carnotlab.training.sweep import differing_numbers, number_at, rebuild, skeleton
+from carnotlab.training.sweep import Path, differing_numbers, number_at, rebuild, skeleton
 
 Progress = Callable[[float], None]
 
@@ -79,6 +80,13 @@ def train_sweep(
     require(
         len(set(names)) == len(names), f"measures {names}", "different names", "drop the repetition"
     )
+    clocks = {each.training.times.tobytes() for each in experiments.values()}
+    require(
+        len(clocks) == 1,
+        f"settings with {len(clocks)} different sets of record times",
+        "the same times in all",
+        "give them the same duration and record, or train them one by one",
+    )
     groups: dict[str, list[str]] = {}
     for label, experiment in experiments.items():
         groups.setdefault(skeleton(experiment), []).append(label)
@@ -118,7 +126,6 @@ def _train_group(
 ) -> xr.Dataset:
     first = next(iter(experiments.values()))
     paths = differing_numbers(tuple(experiments.values()))
-    experiment_of = rebuild(first, paths)
     with precision(first.training.precision):
         kind = np.dtype(first.training.precision)
         data = jax.tree.map(lambda array: jnp.asarray(array, dtype=kind), first.task.data())
@@ -132,14 +139,14 @@ def _train_group(
             )
             for path in paths
         )
-        outcome = _run(experiment_of, first, measures, weights, keys, numbers, data, progress)
+        outcome = _run(first, paths, measures, weights, keys, numbers, data, progress)
         outcome = jax.tree.map(np.asarray, outcome)
     return _dataset(experiments, first, measures, seeds, outcome, data.train)
 
 
 def _run(
-    experiment_of: Callable[[Any], Experiment],
     first: Experiment,
+    paths: tuple[Path, ...],
     measures: tuple[Measure, ...],
     weights: Any,
     keys: Any,
@@ -147,39 +154,73 @@ def _run(
     data: Data,
     progress: Progress | None,
 ) -> Outcome:
-    """Compile the ensemble as one program, members spread over the devices there are."""
+    """Run the ensemble as one program, members spread over the devices there are."""
+    members = keys.shape[0]
+    devices = min(len(jax.devices()), members)
+    padded = -(-members // devices) * devices
+    # Members are independent, so spreading them needs no communication; the last is repeated
+    # to fill up the devices and dropped again.
+    rows = np.minimum(np.arange(padded), members - 1)
+    weights, keys, numbers = jax.tree.map(lambda a: a[rows], (weights, keys, numbers))
+    program = _program(first, paths, measures, devices, progress is not None)
+    program.relay.progress = progress
+    outcome = jax.block_until_ready(program.call(weights, keys, numbers, data))
+    return jax.tree.map(lambda a: a[:members], outcome)
+
+
+class _Relay:
+    """Where a compiled program tells its progress: to whoever runs it at the moment."""
+
+    progress: Progress | None = None
+
+    def __call__(self, part: float) -> None:
+        if self.progress is not None:
+            self.progress(part)
+
+
+class _Program(NamedTuple):
+    call: Callable[[Any, Any, Any, Data], Outcome]
+    relay: _Relay
+
+
+@lru_cache(maxsize=16)
+def _program(
+    first: Experiment,
+    paths: tuple[Path, ...],
+    measures: tuple[Measure, ...],
+    devices: int,
+    tells: bool,
+) -> _Program:
+    """Trace and keep the program of an ensemble, so that a second call need not compile."""
     loss = loss_function(first.training.loss)
+    experiment_of = rebuild(first, paths)
+    last = float(first.training.times[-1]) or 1.0
+    relay = _Relay()
 
     def record(model: Model, now: Any, start: Any, data: Data) -> dict[str, Any]:
         state = State(model, now, start, loss)
         return {measure.quantity.name: measure.fn(state, data) for measure in measures}
 
-    last = float(first.training.times[-1]) or 1.0
-
     def program(weights: Any, keys: Any, numbers: Any, data: Data) -> Outcome:
         if first.training.is_flow:
             return flow(experiment_of, record, weights, keys, numbers, data)
-        tell = None if progress is None else (lambda time: progress(float(time) / last))
+        tell = partial(_tell, relay, last) if tells else None
         return descend(experiment_of, record, weights, keys, numbers, data, tell)
 
-    members = keys.shape[0]
-    devices = jax.devices()[: min(len(jax.devices()), members)]
-    padded = -(-members // len(devices)) * len(devices)
-    # Members are independent, so spreading them needs no communication; the last is repeated
-    # to fill up the devices and dropped again.
-    rows = np.minimum(np.arange(padded), members - 1)
-    weights, keys, numbers = jax.tree.map(lambda a: a[rows], (weights, keys, numbers))
-    if len(devices) > 1:
+    if devices > 1:
         split, whole = PartitionSpec("member"), PartitionSpec()
         program = jax.shard_map(
             program,
-            mesh=Mesh(np.asarray(devices), ("member",)),
+            mesh=Mesh(np.asarray(jax.devices()[:devices]), ("member",)),
             in_specs=(split, split, split, whole),
             out_specs=split,
             check_vma=False,
         )
-    outcome = jax.jit(program)(weights, keys, numbers, data)
-    return jax.tree.map(lambda a: a[:members], jax.block_until_ready(outcome))
+    return _Program(jax.jit(program), relay)
+
+
+def _tell(progress: Progress, last: float, time: Any) -> None:
+    progress(float(time) / last)
 
 
 def _dataset(

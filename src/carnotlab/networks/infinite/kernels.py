@@ -36,7 +36,7 @@ from carnotlab.core.precision import precision
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import activation
 from carnotlab.networks.infinite.limits import refuse_without_limit
-from carnotlab.networks.infinite.recursion import follow_pairs, follow_single
+from carnotlab.networks.infinite.recursion import Single, follow_pairs, follow_single
 from carnotlab.networks.layers import Elementwise
 
 BLOCK = 512
@@ -107,16 +107,21 @@ def nngp_diagonal(network: Network, x: RealArray) -> Float[np.ndarray, " n"]:
 
 
 def _samples(network: Network, given: RealArray, name: str) -> Samples:
-    """Follow single samples, and choose the order of the series by their variances."""
     x = _rows(network, given, name)
     n = x.shape[0]
     mean_square = np.vecdot(x, x) / network.inputs
-    padded = _padded(mean_square, _rounded(n))
-    for order in (*ORDERS, 0):
-        single = follow_single(network, order, padded)
+    order, single = _by_series(network, _padded(mean_square, _rounded(n)))
+    nngp, ntk = (np.array(values)[:n] for values in (single.variance, single.ntk))
+    return Samples(x, mean_square, nngp, ntk, order)
+
+
+def _by_series(network: Network, mean_square: Float[np.ndarray, " n"]) -> tuple[int, Single]:
+    """Follow single samples, and choose the order of the series by their variances."""
+    for order in ORDERS:
+        single = follow_single(network, order, mean_square)
         if float(single.error) <= SERIES_TOLERANCE:
-            break
-    return Samples(x, mean_square, np.array(single.variance[:n]), np.array(single.ntk[:n]), order)
+            return order, single
+    return 0, follow_single(network, 0, mean_square)
 
 
 def _rows(network: Network, given: RealArray, name: str) -> Float[np.ndarray, "n inputs"]:

@@ -1,0 +1,98 @@
+"""The curated public names; `carnotlab` hands them out on first use."""
+
+from carnotlab.core.data import Batch, Data, Modes
+from carnotlab.core.errors import CarnotError, InputError, OutOfReachError
+from carnotlab.core.quantities import Quantity
+from carnotlab.core.verdicts import Tolerance, Verdict
+from carnotlab.experiment.batching import FullBatch, Minibatch, Online
+from carnotlab.experiment.experiment import Experiment
+from carnotlab.experiment.losses import CrossEntropy, SquaredError
+from carnotlab.experiment.rules import Adam, GradientDescent, GradientFlow, OptaxRule
+from carnotlab.experiment.times import At, Evenly, Logarithmically
+from carnotlab.experiment.training import EarlyStopping, Training
+from carnotlab.measures.base import Measure
+from carnotlab.measures.modes import MODE_STRENGTH
+from carnotlab.networks.description import Network, deep_linear, mlp
+from carnotlab.networks.infinite.kernels import kernels
+from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal, small
+from carnotlab.networks.parameterization import NTK, MeanField, Standard
+from carnotlab.studies.catalogue import STUDIES, find_study
+from carnotlab.studies.comparison import Comparison, compare
+from carnotlab.studies.running import run_study
+from carnotlab.studies.style import style
+from carnotlab.tasks.arrays import from_arrays
+from carnotlab.tasks.base import Task
+from carnotlab.tasks.digits import Digits
+from carnotlab.tasks.feature_hierarchy import FeatureHierarchy
+from carnotlab.tasks.gaussian_regression import GaussianRegression
+from carnotlab.tasks.item_features import ItemFeatures
+from carnotlab.tasks.linear_map import LinearMap
+from carnotlab.tasks.noisy_polynomial import NoisyPolynomial
+from carnotlab.tasks.teacher_student import TeacherStudent
+from carnotlab.tasks.user_file import from_file
+from carnotlab.theories.base import Theory
+from carnotlab.theories.deep_linear_modes import DeepLinearModes
+from carnotlab.theories.lazy_kernel import LazyKernel
+from carnotlab.training.train import train, train_sweep
+
+__all__ = [
+    "MODE_STRENGTH",
+    "NTK",
+    "STUDIES",
+    "Adam",
+    "Aligned",
+    "At",
+    "Balanced",
+    "Batch",
+    "CarnotError",
+    "Comparison",
+    "CrossEntropy",
+    "Data",
+    "DeepLinearModes",
+    "Digits",
+    "EarlyStopping",
+    "Evenly",
+    "Experiment",
+    "FeatureHierarchy",
+    "FullBatch",
+    "Gaussian",
+    "GaussianRegression",
+    "GradientDescent",
+    "GradientFlow",
+    "InputError",
+    "ItemFeatures",
+    "LazyKernel",
+    "LinearMap",
+    "Logarithmically",
+    "MeanField",
+    "Measure",
+    "Minibatch",
+    "Modes",
+    "Network",
+    "NoisyPolynomial",
+    "Online",
+    "OptaxRule",
+    "Orthogonal",
+    "OutOfReachError",
+    "Quantity",
+    "SquaredError",
+    "Standard",
+    "Task",
+    "TeacherStudent",
+    "Theory",
+    "Tolerance",
+    "Training",
+    "Verdict",
+    "compare",
+    "deep_linear",
+    "find_study",
+    "from_arrays",
+    "from_file",
+    "kernels",
+    "mlp",
+    "run_study",
+    "small",
+    "style",
+    "train",
+    "train_sweep",
+]

@@ -1,0 +1,133 @@
+"""Starts: exact end-to-end strengths, balance, singular values, and refusals."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from carnotlab.core.data import Modes
+from carnotlab.core.errors import InputError, OutOfReachError
+from carnotlab.core.precision import precision
+from carnotlab.networks.description import Network, deep_linear, mlp
+from carnotlab.networks.finite import Model
+from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal, small
+from carnotlab.networks.layers import Dense, Residual
+from carnotlab.networks.parameterization import NTK, MeanField
+
+INPUTS, OUTPUTS = 6, 4
+
+
+@pytest.fixture
+def modes():
+    random = np.random.default_rng(0)
+    left, _ = np.linalg.qr(random.normal(size=(OUTPUTS, 3)))
+    right, _ = np.linalg.qr(random.normal(size=(INPUTS, 3)))
+    return Modes(left, np.array([3.0, 2.0, 1.0]), right)
+
+
+def factors_of(initialisation, hidden=(7, 5), modes=None, seed=0, kind="float64", network=None):
+    network = network or deep_linear(INPUTS, hidden, OUTPUTS, initialisation=initialisation)
+    with precision(kind):
+        model = Model(network)
+        return [np.asarray(f) for f in model.effective(model.start(seed, modes))]
+
+
+def imbalance(factors):
+    sizes = max(np.linalg.norm(f.T @ f) for f in factors)
+    gaps = [np.linalg.norm(b.T @ b - a @ a.T) for a, b in itertools.pairwise(factors)]
+    return max(gaps, default=0.0) / sizes
+
+
+# Some ten roundings of the precision: QR, a root, and two products.
+ROUNDING = {"float32": 1e-6, "float64": 1e-12}
+
+
+@pytest.mark.parametrize("kind", ROUNDING)
+@pytest.mark.parametrize("hidden", [(), (3,), (7, 5), (5, 9, 4, 3)])
+def test_aligned_end_to_end_strengths_are_exact(hidden, modes, kind):
+    factors = factors_of(Aligned(0.01), hidden, modes, kind=kind)
+    whole = np.linalg.multi_dot(factors[::-1]) if len(factors) > 1 else factors[0]
+    expected = 0.01 * modes.left @ modes.right.T
+    assert np.abs(whole - expected).max() < 0.01 * ROUNDING[kind]
+    assert imbalance(factors) < ROUNDING[kind]
+    for factor in factors:
+        singular = np.linalg.svd(factor, compute_uv=False)[:3]
+        np.testing.assert_allclose(singular, 0.01 ** (1 / len(factors)), rtol=ROUNDING[kind])
+
+
+def test_aligned_hidden_bases_are_random(modes):
+    one, two = (factors_of(Aligned(0.01), modes=modes, seed=seed) for seed in range(2))
+    assert np.abs(one[0] - two[0]).max() > 0.01
+
+
+@pytest.mark.parametrize("kind", ROUNDING)
+@pytest.mark.parametrize("hidden", [(4,), (7, 5), (9, 4, 8)])
+def test_balanced_layers_are_balanced(hidden, kind):
+    assert imbalance(factors_of(Balanced(0.1), hidden, kind=kind)) < ROUNDING[kind]
+
+
+def test_the_measure_of_balance_sees_imbalance():
+    assert imbalance(factors_of(Gaussian())) > 0.1
+
+
+def test_balanced_end_to_end_map_is_gaussian():
+    model = Model(deep_linear(INPUTS, (4,), OUTPUTS, initialisation=Balanced(0.1)))
+    wholes = []
+    for seed in range(100):
+        first, second = model.effective(model.start(seed))
+        wholes.append(np.asarray(second @ first))
+    values = np.ravel(wholes)
+    # 2400 normals: variance within sqrt(2 / n), fourth moment 3 within sqrt(96 / n), four of each.
+    n = values.size
+    assert values.var() == pytest.approx(0.01, rel=4 * np.sqrt(2 / n))
+    assert abs(values.mean()) < 4 * 0.1 / np.sqrt(n)
+    assert np.mean(values**4) / values.var() ** 2 == pytest.approx(3.0, abs=4 * np.sqrt(96 / n))
+
+
+@pytest.mark.parametrize("parameterization", [None, NTK(), MeanField(0.5)])
+def test_orthogonal_singular_values(parameterization):
+    network = mlp(
+        INPUTS, (7, 5), OUTPUTS, parameterization=parameterization, initialisation=Orthogonal(1.5)
+    )
+    for factor in factors_of(None, network=network):
+        np.testing.assert_allclose(np.linalg.svd(factor, compute_uv=False), 1.5, rtol=1e-12)
+
+
+def test_orthogonal_matrices_have_no_preferred_sign():
+    """Uniform over the orthogonal group, every entry is symmetric about zero."""
+    model = Model(Network(3, (Dense(3),), initialisation=Orthogonal()))
+    corners = np.array([float(model.effective(model.start(s))[0][0, 0]) for s in range(200)])
+    # Without the sign of R's diagonal, QR makes this corner negative in every draw.
+    assert 0.5 - 4 * 0.5 / np.sqrt(200) < np.mean(corners > 0) < 0.5 + 4 * 0.5 / np.sqrt(200)
+    # An entry of a uniform unit vector in three dimensions is uniform on [-1, 1].
+    assert np.mean(corners**2) == pytest.approx(1 / 3, abs=4 * np.sqrt(4 / 45 / 200))
+
+
+def test_refusals(modes):
+    with pytest.raises(InputError, match=r"a hidden layer of 2 units for 3 modes.*at least 3"):
+        factors_of(Aligned(), (5, 2), modes)
+    with pytest.raises(InputError, match=r"a hidden layer of 3 units for 4 modes"):
+        factors_of(Balanced(), (3,))
+    with pytest.raises(InputError, match=r"an aligned start without the task's modes"):
+        factors_of(Aligned())
+    for start in (Aligned(), Balanced()):
+        with pytest.raises(OutOfReachError, match=r"the activation Relu in the linear reading"):
+            factors_of(None, modes=modes, network=mlp(6, (5,), 4, initialisation=start))
+        block = Network(6, (Dense(6), Residual((Dense(6),)), Dense(4)), initialisation=start)
+        with pytest.raises(OutOfReachError, match=r"a residual block in the linear reading"):
+            factors_of(None, modes=modes, network=block)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(Gaussian, "scale"), (Orthogonal, "gain"), (Aligned, "strength"), (Balanced, "scale")],
+)
+def test_sizes_of_starts_are_positive(make, name):
+    with pytest.raises(InputError, match=rf"{name} = 0.0"):
+        make(0.0)
+
+
+def test_small_starts_are_small():
+    assert small(0.1) == Gaussian(0.1)
+    with pytest.raises(InputError, match=r"scale = 2.0.*below 1"):
+        small(2.0)
