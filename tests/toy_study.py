@@ -53,7 +53,7 @@ class ToyStudy(Study):
                 "control" if label.startswith("control") else "test",
                 tolerance,
                 (label,),
-                lambda results, rows, label=label: float(np.mean(_errors(results[label])[rows])),
+                lambda results, label=label: _statistic(results[label]),
             )
             for label in labels
         )
@@ -83,6 +83,11 @@ def _arm(label, start, settings):
     network = deep_linear(4, (5,), 3, initialisation=start)
     run = Run(Experiment(task, network, training), DeepLinearModes(), tuple(range(settings.seeds)))
     return Arm(label, run)
+
+
+def _statistic(run):
+    errors = _errors(run)
+    return lambda rows: float(np.mean(errors[rows]))
 
 
 def _errors(run):

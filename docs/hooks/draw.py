@@ -15,7 +15,7 @@ from carnotlab.studies.style import Theme, style
 
 FIGURES = Path(__file__).parents[1] / "figures"
 THEMES: tuple[Theme, ...] = ("light", "dark")
-COLOURS = 64
+COLOURS = 192
 
 
 def draw(folder: Path) -> None:

@@ -5,7 +5,8 @@ Describe a task, a network and a training rule; predict the course of learning; 
 >>> import carnotlab as carnot
 >>> task = carnot.LinearMap(8, 6, strengths=(3.0, 1.0))
 >>> network = carnot.deep_linear(8, (10,), 6, initialisation=carnot.Aligned(1e-3))
->>> experiment = carnot.Experiment(task, network, carnot.Training(carnot.GradientDescent(0.02), 800))
+>>> training = carnot.Training(carnot.GradientDescent(0.02), duration=800)
+>>> experiment = carnot.Experiment(task, network, training)
 >>> comparison = carnot.compare(experiment, carnot.DeepLinearModes())
 >>> comparison.in_regime, comparison.error(carnot.MODE_STRENGTH).value < 0.01
 (True, True)

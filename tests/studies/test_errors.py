@@ -11,7 +11,7 @@ def test_error_is_the_known_one(make):
     seen = np.stack([1.1 * expected, 0.7 * expected])
     result = make.result(STRENGTH, seen, expected)
     np.testing.assert_allclose(course_error(result, STRENGTH), [0.1, 0.3])
-    assert np.isclose(mean_course_error(result, STRENGTH, np.array([0, 0, 1])), 0.5 / 3)
+    assert np.isclose(mean_course_error(result, STRENGTH)(np.array([0, 0, 1])), 0.5 / 3)
 
 
 def test_a_member_that_diverged_is_infinitely_wrong_and_the_other_is_not(make):

@@ -113,7 +113,7 @@ def test_small_random_starts_at_depth_two():
         error = half_times(times, predicted[seed], final) / half_times(times, observed[seed], final)
         assert np.abs(error - 1).max() < 0.01
     # Members differ: the start is really used.
-    assert np.abs(predicted[0] - predicted[1]).max() > 0.1
+    assert np.abs(predicted[0] - predicted[1]).max() > 0.01
 
 
 def checks(described, start=None):

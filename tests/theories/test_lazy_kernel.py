@@ -203,16 +203,16 @@ def test_time_zero_is_the_start():
 
 def test_assumptions_hold_for_wide_networks_and_break_one_by_one():
     def failing(described):
-        found = THEORY.check(described, described.start((0, 1, 2, 3)))
+        found = THEORY.check(described, described.start((0, 1)))
         return {check.name for check in found if not check.holds}
 
-    assert failing(experiment(width=4096, duration=50)) == set()
+    assert failing(experiment(width=2048, duration=50)) == set()
     assert failing(experiment(width=16, duration=1, rule=GradientDescent(1e-3))) == {
         "kernel at its limit"
     }
-    assert "stable steps" in failing(experiment(GradientDescent(100.0), 1, width=4096))
+    assert "stable steps" in failing(experiment(GradientDescent(100.0), 1, width=2048))
     # Mean field at the width of the first: its kernel at the start is as near the limit.
-    assert failing(experiment(width=4096, duration=50, kind=MeanField())) == {"kernel stays put"}
+    assert failing(experiment(width=2048, duration=50, kind=MeanField())) == {"kernel stays put"}
 
 
 def test_stable_steps_are_where_descent_stays_finite():

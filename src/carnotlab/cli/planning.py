@@ -13,7 +13,7 @@ from carnotlab.reports.folder import folder_of
 from carnotlab.reports.words import setting
 from carnotlab.runs.store import Store
 from carnotlab.studies import catalogue
-from carnotlab.studies.running import resolve
+from carnotlab.studies.running import arms_of, resolve
 from carnotlab.studies.study import Settings, Size, Study
 
 
@@ -69,13 +69,7 @@ def plan(names: Sequence[str], size: Size, changes: Mapping[str, Any], out: Path
     plans: list[Plan] = []
     for study in studies:
         settings = resolve(study, size, changes)
-        arms, skipped = study.arms(settings)
-        require(
-            len(arms) > 0,
-            f"{study.name} with nothing to run ({'; '.join(skipped)})",
-            "data for at least one arm",
-            "give the data",
-        )
+        arms, skipped = arms_of(study, settings)
         keys = {arm.label: arm.run.key for arm in arms}
         folder = folder_of(out, study, size, settings)
         plans.append(Plan(study, size, settings, keys, skipped, folder))

@@ -12,7 +12,7 @@ import numpy as np
 
 from carnotlab.core.errors import InputError
 
-Plain: TypeAlias = "None | bool | int | float | str | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 
 def describe(thing: Any) -> Plain:

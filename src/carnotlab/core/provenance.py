@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from carnotlab.core.descriptions import Plain, describe
+from carnotlab.core.descriptions import describe
 
 PACKAGE = Path(__file__).resolve().parent.parent
 COMPUTING_LAYERS = ("core", "tasks", "networks", "measures", "experiment", "training", "theories")
@@ -33,7 +33,7 @@ class Provenance:
     platform: str
     seeds: tuple[int, ...]
     precision: str
-    settings: Plain
+    settings: Any
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON data."""

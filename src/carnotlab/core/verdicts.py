@@ -48,6 +48,10 @@ def bootstrap(
 ) -> Interval:
     r"""Percentile interval of a statistic under resampling of seeds with replacement.
 
+    The percentiles are shifted by what resampling adds to the statistic on average: the distance
+    of an ensemble's mean from theory, for one, grows by the scatter that repeated seeds bring.
+    The statistic's own bias of that kind remains in ``value``, which errs on the strict side.
+
     ``statistic`` receives indices into the seed dimension. The resampling is fixed, so the same
     ensemble always gives the same interval. With one seed the interval is the whole line: one run
     says nothing about the next. Any resample on which the statistic is not finite counts as
@@ -67,7 +71,8 @@ def bootstrap(
     tail = (1.0 - level) / 2.0
     low = float(np.quantile(draws, tail, method="lower"))
     high = float(np.quantile(draws, 1.0 - tail, method="higher"))
-    return Interval(value, low, high)
+    added = float(np.mean(draws)) - value if np.isfinite(draws).all() else 0.0
+    return Interval(value, low - added, high - added)
 
 
 def agreement(error: Interval, tolerance: float) -> Agreement:
@@ -150,7 +155,8 @@ def judge(
         agreement=agreement(error, tolerance.error),
         expected="disagrees" if role == "control" else "agrees",
         error=error.value,
-        interval=(error.low, error.high),
+        # Errors are sizes, so an interval shifted below zero ends there.
+        interval=(max(error.low, 0.0) if seeds > 1 else error.low, error.high),
         tolerance=tolerance.error,
         why=tolerance.why,
         in_regime=all(check.holds for check in checks),

@@ -20,7 +20,7 @@ class SquaredError:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    r"""Cross-entropy :math:`-\langle \sum_k y_k \log \mathrm{softmax}(\hat y)_k \rangle`, in nats."""
+    r"""Cross-entropy in nats, :math:`-\langle\sum_k y_k \log \mathrm{softmax}(\hat y)_k\rangle`."""
 
 
 Loss: TypeAlias = SquaredError | CrossEntropy

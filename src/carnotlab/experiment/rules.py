@@ -12,7 +12,7 @@ from carnotlab.networks.parameterization import RuleKind
 
 @dataclass(frozen=True)
 class GradientDescent:
-    r"""Gradient descent, :math:`w \leftarrow w - \eta\, \partial L`, with heavy-ball momentum if any.
+    r"""Gradient descent, :math:`w \leftarrow w - \eta\, \partial L`, with momentum if any.
 
     With momentum: :math:`v \leftarrow \mu v + \partial L`, :math:`w \leftarrow w - \eta v`.
 

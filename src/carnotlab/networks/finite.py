@@ -85,7 +85,8 @@ class Model:
         self, weights: Weights, x: Array, see: Callable[[Array], None]
     ) -> Float[Array, "n outputs"]:
         steps = iter(zip(scalings(self.network), weights, strict=True))
-        return _apply_layers(self.network.layers, steps, x.reshape(x.shape[0], self.network.inputs), see)
+        flat = x.reshape(x.shape[0], self.network.inputs)
+        return _apply_layers(self.network.layers, steps, flat, see)
 
 
 def scalings(network: Network) -> tuple[Scaling, ...]:

@@ -48,7 +48,9 @@ class Aligned:
 
 @dataclass(frozen=True)
 class Balanced:
-    r"""A random end-to-end map shared equally by all layers: :math:`W_{l+1}^\top W_{l+1} = W_lW_l^\top`.
+    r"""A random end-to-end map, shared equally by all layers.
+
+    :math:`W_{l+1}^\top W_{l+1} = W_l W_l^\top`, which gradient flow conserves.
 
     The end-to-end map is Gaussian with standard deviation ``scale`` per entry. Source: arora2018.
     """

@@ -1,5 +1,6 @@
 """Effective weight matrices at time zero, one function an initialisation."""
 
+import itertools
 from typing import assert_never
 
 import jax
@@ -94,6 +95,4 @@ def _chain(
         _orthogonal(k, rows, rank) for k, (rows, _) in zip(keys[:-1], shapes[:-1], strict=True)
     ]
     bases.append(left)
-    return tuple(
-        (after * share) @ before.T for before, after in zip(bases[:-1], bases[1:], strict=True)
-    )
+    return tuple((after * share) @ before.T for before, after in itertools.pairwise(bases))

@@ -39,20 +39,6 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     skipped: list[str]
 
 
-class _Origin(msgspec.Struct, forbid_unknown_fields=True):
-    version: str
-    commit: str | None
-    code: str
-    python: str
-    jax: str
-    numpy: str
-    device: str
-    platform: str
-    seeds: tuple[int, ...]
-    precision: str
-    settings: Any
-
-
 def result_folders(folder: Path) -> tuple[Path, ...]:
     """Return the study folders in an output folder, or the folder itself if it is one.
 
@@ -108,7 +94,7 @@ def recall(folder: Path, find: Callable[[str], Study]) -> StudyResult:
         size=record.size,
         results=results,
         verdicts=_judged(study, settings, results, folder),
-        provenance=Provenance(**msgspec.structs.asdict(_read(origin, _Origin))),
+        provenance=_read(origin, Provenance),
         skipped=tuple(record.skipped),
         keys={arm.arm: arm.key for arm in record.arms},
     )

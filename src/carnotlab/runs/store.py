@@ -91,7 +91,7 @@ class Store:
 
 
 def _verify(entry: Path) -> None:
-    """Raise `ValueError` unless the files of an entry are those written: Zarr fills gaps in silence."""
+    """Raise `ValueError` unless an entry is as it was written: Zarr fills gaps in silence."""
     root = json.loads((entry / "zarr.json").read_text(encoding="utf-8"))
     if root["attributes"][DIGEST] != _digest(entry):
         raise ValueError("its files are not those that were written")

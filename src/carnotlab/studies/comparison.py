@@ -47,9 +47,7 @@ class Comparison:
 
     def error(self, quantity: Quantity) -> Interval:
         """Return the relative error of a whole course, mean over seeds, with its interval."""
-        return bootstrap(
-            lambda rows: mean_course_error(self.result, quantity, rows), len(self.run.seeds)
-        )
+        return bootstrap(mean_course_error(self.result, quantity), len(self.run.seeds))
 
     def judge(self, tolerance: Tolerance) -> Verdict:
         """Hold the error of one quantity against a tolerance that is argued for."""
@@ -58,7 +56,7 @@ class Comparison:
             arm=self.run.theory.name,
             role="test",
             tolerance=tolerance,
-            statistic=lambda rows: mean_course_error(self.result, tolerance.quantity, rows),
+            statistic=mean_course_error(self.result, tolerance.quantity),
             seeds=len(self.run.seeds),
             checks=self.result.checks,
             seconds=self.result.seconds,

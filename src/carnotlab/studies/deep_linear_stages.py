@@ -139,7 +139,7 @@ def _judgement(label: str) -> Judgement:
         role,
         TOLERANCE,
         (label,),
-        lambda results, rows: mean_course_error(results[label], MODE_STRENGTH, rows),
+        lambda results: mean_course_error(results[label], MODE_STRENGTH),
     )
 
 

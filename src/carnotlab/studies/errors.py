@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.study import Rows
+from carnotlab.studies.study import Statistic
 
 
 def observed(result: RunResult, quantity: Quantity) -> Float[np.ndarray, "seed time *dims"]:
@@ -34,6 +34,7 @@ def course_error(result: RunResult, quantity: Quantity) -> Float[np.ndarray, " s
     return np.where(np.isfinite(gap), gap / size, np.inf)
 
 
-def mean_course_error(result: RunResult, quantity: Quantity, rows: Rows) -> float:
-    """Return the mean of `course_error` over the members in ``rows``."""
-    return float(np.mean(course_error(result, quantity)[rows]))
+def mean_course_error(result: RunResult, quantity: Quantity) -> Statistic:
+    """Return the statistic that is the mean of `course_error` over members."""
+    errors = course_error(result, quantity)
+    return lambda rows: float(np.mean(errors[rows]))

@@ -1,5 +1,6 @@
 """Do deep networks learn broad distinctions before fine ones, on a tree and on real animals?"""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,9 +26,9 @@ from carnotlab.studies.study import (
     Arm,
     Judgement,
     Results,
-    Rows,
     Settings,
     Size,
+    Statistic,
     Study,
     StudyResult,
 )
@@ -151,9 +152,7 @@ class LearningInAHierarchy(Study):
                     "control" if large else "test",
                     COURSES,
                     (label,),
-                    lambda results, rows, label=label: mean_course_error(
-                        results[label], MODE_STRENGTH, rows
-                    ),
+                    lambda results, label=label: mean_course_error(results[label], MODE_STRENGTH),
                 )
             )
             if not large:
@@ -226,26 +225,19 @@ def _arm(settings: HierarchySettings, label: str, task: Task, depth: int, start:
     return Arm(label, run)
 
 
-def _violations(label: str, task: Task, tree: Taxonomy) -> "ViolationError":
-    return ViolationError(label, np.asarray(task.data().train.y), tree)
+def _violations(label: str, task: Task, tree: Taxonomy) -> Callable[[Results], Statistic]:
+    """The share of violations in a member's order of distinctions, mean over members."""
+    targets = np.asarray(task.data().train.y)
 
+    def error(results: Results) -> Statistic:
+        result = results[label]
+        courses = distinctions(observed(result, TRAIN_PREDICTION), targets, tree)
+        shares = np.array(
+            [order_violations(half_times(_time(result), course), tree) for course in courses]
+        )
+        return lambda rows: float(np.mean(shares[rows]))
 
-class ViolationError:
-    """The share of violations of one arm, of the mean over members of their distinctions."""
-
-    def __init__(
-        self, label: str, targets: Float[np.ndarray, "items features"], tree: Taxonomy
-    ) -> None:
-        self.label, self.targets, self.tree = label, targets, tree
-        self.times: Float[np.ndarray, "seed nodes"] | None = None
-
-    def __call__(self, results: Results, rows: Rows) -> float:
-        """Return the mean over members; the half-times are read once, not at every resample."""
-        if self.times is None:
-            result = results[self.label]
-            courses = distinctions(observed(result, TRAIN_PREDICTION), self.targets, self.tree)
-            self.times = np.stack([half_times(_time(result), course) for course in courses])
-        return float(np.mean([order_violations(self.times[row], self.tree) for row in rows]))
+    return error
 
 
 def _time(result: RunResult) -> Float[np.ndarray, " time"]:

@@ -13,6 +13,7 @@ from carnotlab.core.verdicts import Verdict, judge
 from carnotlab.runs.run import execute
 from carnotlab.runs.store import Store
 from carnotlab.studies.study import (
+    Arm,
     Results,
     Settings,
     Size,
@@ -85,13 +86,7 @@ def run_study(
         InputError: for unknown or unfitting settings, unusable data, an unwritable folder.
     """
     settings = resolve(study, size, changes)
-    arms, skipped = study.arms(settings)
-    require(
-        len(arms) > 0,
-        f"{study.name} with nothing to run ({'; '.join(skipped)})",
-        "data for at least one arm",
-        "give the data",
-    )
+    arms, skipped = arms_of(study, settings)
     store = None if out is None else Store(out / "arrays")
     if store is not None:
         store.prepare()
@@ -121,6 +116,22 @@ def run_study(
     )
 
 
+def arms_of(study: Study, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
+    """Return a study's arms, and in words what is skipped.
+
+    Raises:
+        InputError: if nothing is left to run, or the data given cannot be used.
+    """
+    arms, skipped = study.arms(settings)
+    require(
+        len(arms) > 0,
+        f"{study.name} with nothing to run ({'; '.join(skipped)})",
+        "data for at least one arm",
+        "give the data",
+    )
+    return arms, skipped
+
+
 def study_key(study: Study, size: Size, settings: Settings) -> str:
     """Return a short digest of a study's resolved settings, for naming its folder."""
     return content_key(study.name, size, msgspec.structs.asdict(settings))[:12]
@@ -134,7 +145,7 @@ def verdicts_of(study: Study, settings: Settings, results: Results) -> tuple[Ver
             arm=item.label,
             role=item.role,
             tolerance=item.tolerance,
-            statistic=lambda rows, item=item: item.error(results, rows),
+            statistic=item.error(results),
             seeds=results[item.arms[0]].observation.sizes["seed"],
             checks=checks_of(results, item.arms),
             seconds=sum(results[arm].seconds for arm in item.arms),

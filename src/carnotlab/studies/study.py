@@ -18,6 +18,7 @@ from carnotlab.runs.run import Run, RunResult
 Size: TypeAlias = Literal["smoke", "full"]
 Rows: TypeAlias = Int[np.ndarray, " seeds"]
 Results: TypeAlias = Mapping[str, RunResult]
+Statistic: TypeAlias = Callable[[Rows], float]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,8 +43,9 @@ class Arm:
 class Judgement:
     """One error, from one arm or several, and the tolerance it is held against.
 
-    ``error(results, rows)`` computes the error with the ensemble's members ``rows`` (indices into
-    the seed dimension, possibly repeated), so that it can be resampled. ``arms`` names the arms
+    ``error(results)`` returns the statistic that is resampled: from the members ``rows`` (indices
+    into the seed dimension, possibly repeated) to the error. What does not depend on the rows is
+    computed once, outside the statistic. ``arms`` names the arms
     whose assumptions say whether the judgement is inside the theory's regime. ``role`` is
     ``control`` where the error must exceed the tolerance.
     """
@@ -52,7 +54,7 @@ class Judgement:
     role: Role
     tolerance: Tolerance
     arms: tuple[str, ...]
-    error: Callable[[Results, Rows], float]
+    error: Callable[[Results], Statistic]
 
 
 @dataclass(frozen=True)

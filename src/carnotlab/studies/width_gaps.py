@@ -7,51 +7,61 @@ from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.measures.losses import TEST_LOSS, TEST_PREDICTION
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.errors import observed, predicted
-from carnotlab.studies.study import Rows
+from carnotlab.studies.study import Statistic
 from carnotlab.theories.lazy_kernel import FROM_START
 
 
-def kernel_gap(result: RunResult, rows: Rows) -> float:
+def kernel_gap(result: RunResult) -> Statistic:
     r"""Return :math:`\|\Theta_n - \Theta_\infty\|_F / \|\Theta_\infty\|_F` at the start.
 
     Root mean square over members.
     """
     seen, limit = observed(result, TANGENT_KERNEL)[:, 0], predicted(result, TANGENT_KERNEL)[0, 0]
-    gaps = np.sum((seen - limit) ** 2, axis=(1, 2))
-    return float(np.sqrt(gaps[rows].mean()) / np.linalg.norm(limit))
+    return _root_mean_square(np.sum((seen - limit) ** 2, axis=(1, 2)) / np.sum(limit**2))
 
 
-def prediction_gap(result: RunResult, rows: Rows) -> float:
+def prediction_gap(result: RunResult) -> Statistic:
     """Return how far each member ends from what its own start predicts, over the mean's size.
 
     Root mean square over members, of held-out outputs at the end of training.
     """
     gap = observed(result, TEST_PREDICTION)[:, -1] - predicted(result, FROM_START)[:, -1]
-    size = np.linalg.norm(predicted(result, TEST_PREDICTION)[0, -1])
-    squares = np.sum(gap**2, axis=(1, 2))
-    squares = np.where(np.isfinite(squares), squares, np.inf)
-    return float(np.sqrt(squares[rows].mean()) / size)
+    size = np.sum(predicted(result, TEST_PREDICTION)[0, -1] ** 2)
+    squares = np.sum(gap**2, axis=(1, 2)) / size
+    return _root_mean_square(np.where(np.isfinite(squares), squares, np.inf))
 
 
-def mean_prediction_gap(result: RunResult, rows: Rows) -> float:
+def mean_prediction_gap(result: RunResult) -> Statistic:
     """Return the relative L2 error of the ensemble's mean held-out prediction, worst over times.
 
     The theory's mean is over the same starts, given their outputs at time zero, so that the
     sampling error of the starts themselves cancels. Time zero, where both are equal, is left out.
     """
-    gap = observed(result, TEST_PREDICTION)[:, 1:] - predicted(result, FROM_START)[:, 1:]
-    mean = predicted(result, FROM_START)[:, 1:][rows].mean(axis=0)
-    error = np.sqrt(np.sum(gap[rows].mean(axis=0) ** 2, axis=(1, 2)))
-    return float(np.max(error / np.sqrt(np.sum(mean**2, axis=(1, 2)))))
+    expected = predicted(result, FROM_START)[:, 1:]
+    gap = observed(result, TEST_PREDICTION)[:, 1:] - expected
+    # The norm of a weighted mean needs only the products between members, whatever the weights.
+    error, size = (np.einsum("stij,utij->tsu", part, part) for part in (gap, expected))
+
+    def statistic(rows: Int[np.ndarray, " seeds"]) -> float:
+        share = np.bincount(rows, minlength=len(gap)) / len(rows)
+        # A member that is not in the sample must not spoil it by being infinite or no number.
+        used = np.flatnonzero(share)
+        error_used, size_used = (
+            np.einsum("tsu,s,u->t", part[:, used][:, :, used], share[used], share[used])
+            for part in (error, size)
+        )
+        return float(np.sqrt(np.max(error_used / size_used)))
+
+    return statistic
 
 
-def loss_gap(result: RunResult, rows: Rows) -> float:
+def loss_gap(result: RunResult) -> Statistic:
     """Return the relative error of the ensemble's mean held-out loss, root mean square over times.
 
     Against the theory's average over all starts.
     """
-    seen, expected = observed(result, TEST_LOSS)[rows].mean(axis=0), predicted(result, TEST_LOSS)[0]
-    return float(np.sqrt(np.mean(((seen - expected) / expected) ** 2)))
+    relative = observed(result, TEST_LOSS) / predicted(result, TEST_LOSS)[0] - 1.0
+    return lambda rows: float(np.sqrt(np.mean(relative[rows].mean(axis=0) ** 2)))
 
 
 def width_exponent(widths: Int[np.ndarray, " widths"], gaps: Float[np.ndarray, " widths"]) -> float:
@@ -62,4 +72,10 @@ def width_exponent(widths: Int[np.ndarray, " widths"], gaps: Float[np.ndarray, "
     """
     if not np.isfinite(gaps).all():
         return float("inf")
-    return float(np.polyfit(np.log(widths), np.log(gaps), 1)[0])
+    x, y = np.log(widths), np.log(gaps)
+    x = x - x.mean()
+    return float(x @ y / (x @ x))
+
+
+def _root_mean_square(squares: Float[np.ndarray, " seeds"]) -> Statistic:
+    return lambda rows: float(np.sqrt(squares[rows].mean()))

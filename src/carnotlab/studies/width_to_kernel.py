@@ -1,5 +1,6 @@
 """Do finite networks approach the kernel of infinite width, in their kernel and their learning?"""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -17,14 +18,14 @@ from carnotlab.measures.losses import TEST_LOSS, TEST_PREDICTION
 from carnotlab.networks.description import mlp
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
-from carnotlab.runs.run import Run
+from carnotlab.runs.run import Run, RunResult
 from carnotlab.studies.study import (
     Arm,
     Judgement,
     Results,
-    Rows,
     Settings,
     Size,
+    Statistic,
     Study,
     StudyResult,
 )
@@ -137,39 +138,27 @@ class WidthToKernel(Study):
         def slope(kind: str) -> Judgement:
             arms = tuple(f"{kind}, width {width}" for width in fitted)
             tolerance = KERNEL_SLOPE if kind == "kernel" else PREDICTION_SLOPE
-            return Judgement(
-                f"{kind}, widths {fitted[0]} to {fitted[-1]}",
-                _role(kind),
-                tolerance,
-                arms,
-                lambda results, rows: abs(exponent(results, kind, fitted, rows) + 0.5),
-            )
 
-        def prediction(kind: str) -> Judgement:
+            def error(results: Results) -> Statistic:
+                power = exponent(results, kind, fitted)
+                return lambda rows: abs(power(rows) + 0.5)
+
+            label = f"{kind}, widths {fitted[0]} to {fitted[-1]}"
+            return Judgement(label, _role(kind), tolerance, arms, error)
+
+        def widest_of(
+            kind: str, tolerance: Tolerance, gap: Callable[[RunResult], Statistic]
+        ) -> Judgement:
             arm = f"{kind}, width {widest}"
-            return Judgement(
-                arm,
-                _role(kind),
-                MEAN_PREDICTION,
-                (arm,),
-                lambda results, rows: mean_prediction_gap(results[arm], rows),
-            )
+            return Judgement(arm, _role(kind), tolerance, (arm,), lambda results: gap(results[arm]))
 
-        widest_ntk = f"NTK, width {widest}"
-        loss = Judgement(
-            widest_ntk,
-            "test",
-            MEAN_LOSS,
-            (widest_ntk,),
-            lambda results, rows: loss_gap(results[widest_ntk], rows),
-        )
         return (
             slope("kernel"),
             slope("NTK"),
-            prediction("NTK"),
-            loss,
+            widest_of("NTK", MEAN_PREDICTION, mean_prediction_gap),
+            widest_of("NTK", MEAN_LOSS, loss_gap),
             slope("mean field"),
-            prediction("mean field"),
+            widest_of("mean field", MEAN_PREDICTION, mean_prediction_gap),
         )
 
     def figure(self, result: StudyResult) -> Figure:
@@ -198,12 +187,14 @@ class WidthToKernel(Study):
         return figure
 
 
-def exponent(results: Results, kind: str, widths: tuple[int, ...], rows: Rows) -> float:
-    """Return the fitted power of width in the gap of one kind of arm."""
-    gap = kernel_gap if kind == "kernel" else prediction_gap
-    return width_exponent(
-        np.array(widths), np.array([gap(results[f"{kind}, width {w}"], rows) for w in widths])
-    )
+def exponent(results: Results, kind: str, widths: tuple[int, ...]) -> Statistic:
+    """Return the statistic that is the fitted power of width in the gap of one kind of arm."""
+    gaps = [_gap(kind)(results[f"{kind}, width {width}"]) for width in widths]
+    return lambda rows: width_exponent(np.array(widths), np.array([gap(rows) for gap in gaps]))
+
+
+def _gap(kind: str) -> Callable[[RunResult], Statistic]:
+    return kernel_gap if kind == "kernel" else prediction_gap
 
 
 def _own(settings: Settings) -> WidthSettings:
@@ -270,11 +261,9 @@ def _draw_gaps(
     axes: Axes, result: StudyResult, settings: WidthSettings, kind: str, index: int
 ) -> None:
     widths = np.array(settings.widths)
-    gap = kernel_gap if kind == "kernel" else prediction_gap
     seeds = result.results[f"{kind}, width {widths[0]}"].observation.sizes["seed"]
     intervals = [
-        bootstrap(lambda rows, w=w: gap(result.results[f"{kind}, width {w}"], rows), seeds)
-        for w in widths
+        bootstrap(_gap(kind)(result.results[f"{kind}, width {width}"]), seeds) for width in widths
     ]
     values = np.array([interval.value for interval in intervals])
     errors = [
@@ -282,7 +271,7 @@ def _draw_gaps(
         [max(v.high - v.value, 0.0) if np.isfinite(v.high) else 0.0 for v in intervals],
     ]
     fitted = tuple(int(w) for w in widths if w >= 64) or settings.widths
-    slope = bootstrap(lambda rows: exponent(result.results, kind, fitted, rows), seeds)
+    slope = bootstrap(exponent(result.results, kind, fitted), seeds)
     names = {"kernel": "kernel at the start", "NTK": "predictions", "mean field": "mean field"}
     axes.errorbar(
         widths,

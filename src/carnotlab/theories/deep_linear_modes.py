@@ -1,5 +1,6 @@
 r"""Deep linear networks learn the modes of the input–output correlation one by one, exactly."""
 
+import itertools
 from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar
@@ -107,8 +108,8 @@ class DeepLinearModes(Theory):
         Assumption(
             "start within the modes",
             "the start couples no two modes; its part off the modes, over the learned map at depth "
-            "2 (a small start grows linearly, so modes do not mix) and over the start itself beyond; "
-            "0 at depth 1, where modes never mix",
+            "2 (a small start grows linearly, so modes do not mix) and over the start itself "
+            "beyond; 0 at depth 1, where modes never mix",
             0.01,
             lambda experiment, start: _worst(_off_modes(experiment, start)),
         ),
@@ -183,7 +184,7 @@ def _imbalance(experiment: Experiment, start: Weights) -> list[float]:
         max(
             (
                 float(np.linalg.norm(after.T @ after - before @ before.T))
-                for before, after in zip(factors[:-1], factors[1:], strict=True)
+                for before, after in itertools.pairwise(factors)
             ),
             default=0.0,
         )

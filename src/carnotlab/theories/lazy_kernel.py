@@ -1,4 +1,4 @@
-r"""Wide networks in the neural-tangent parameterization learn as linear models of a fixed kernel."""
+r"""Wide networks, neural-tangent parameterization: learning as a linear model of a kernel."""
 
 from dataclasses import dataclass
 from functools import lru_cache

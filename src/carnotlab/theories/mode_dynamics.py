@@ -157,7 +157,7 @@ def _arrival(
 
 
 def _log_velocity(coordinate: Values, depth: int, s: Values, d: Values, rises: Values) -> Values:
-    """Log of the per-layer velocity |a^(D-1) (s - d u)|, from the coordinate without cancellation."""
+    """Log of the per-layer velocity |a^(D-1) (s - d u)|, without cancellation."""
     share = (depth - 1.0) / depth
     with np.errstate(all="ignore"):
         log_u = np.log(s / d) + np.where(

@@ -1,4 +1,4 @@
-r"""Gradient flow :math:`\dot w = -r\,\partial L` by an adaptive solver, all members side by side."""
+r"""Gradient flow :math:`\dot w = -r\,\partial L` by an adaptive solver, members side by side."""
 
 from collections.abc import Callable
 from typing import Any, cast

@@ -34,7 +34,7 @@ def differing_numbers(experiments: Sequence[Experiment]) -> tuple[Path, ...]:
 
 def skeleton(experiment: Experiment) -> str:
     """Return a text equal for experiments that can share one compiled program."""
-    zeroed = with_numbers(experiment, {path: 0.5 for path in _number_paths(experiment, ())})
+    zeroed = with_numbers(experiment, dict.fromkeys(_number_paths(experiment, ()), 0.5))
     off = [float(number_at(experiment, path)) == 0.0 for path in _number_paths(experiment, ())]
     # A zero switches code off (no momentum buffer, no decay), so it is part of the structure.
     return json.dumps([describe(zeroed), off], sort_keys=True)

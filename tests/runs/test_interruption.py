@@ -1,0 +1,138 @@
+"""Runs killed at any moment: the same command again computes what is missing, to the same bits."""
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from carnotlab.runs.store import Store
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+
+# A small study: eight runs, one after the other. The tasks differ only in what the programs do
+# not depend on, and a line is printed for each run that is computed.
+STUDY = """
+import sys
+from pathlib import Path
+from carnotlab.experiment.experiment import Experiment
+from carnotlab.experiment.rules import GradientDescent
+from carnotlab.experiment.times import Evenly
+from carnotlab.experiment.training import Training
+from carnotlab.networks.description import deep_linear
+from carnotlab.networks.initialisation import Aligned
+from carnotlab.runs.run import Run, execute
+from carnotlab.runs.store import Store
+from carnotlab.tasks.linear_map import LinearMap
+from carnotlab.theories.deep_linear_modes import DeepLinearModes
+
+store = Store(Path(sys.argv[1]))
+store.prepare()
+print("ready", flush=True)
+for number in range(8):
+    training = Training(GradientDescent(0.02), 20, record=Evenly(3))
+    network = deep_linear(3, (4,), 2, initialisation=Aligned(0.1))
+    task = LinearMap(3, 2, (2.0, 1.0), held_out=4, seed=number)
+    run = Run(Experiment(task, network, training), DeepLinearModes(), (0, 1))
+    result = execute(run, store)
+    print("cached" if result.cached else "computed", flush=True)
+"""
+
+
+def start(folder):
+    path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.Popen(
+        [sys.executable, "-c", STUDY, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+
+
+def finish(folder):
+    process = start(folder)
+    lines, _ = process.communicate()
+    assert process.returncode == 0
+    return lines.split()[1:]
+
+
+def arrays(folder):
+    """Return a digest of each entry's arrays and labels, and not of how long it took."""
+    digests = {}
+    for entry in sorted(folder.glob("*.zarr")):
+        digest = hashlib.sha256()
+        tree = Store(folder).load(entry.stem)
+        for node in tree.subtree:
+            for name, array in sorted(node.variables.items()):
+                digest.update(f"{node.path}/{name}{array.dims}{array.dtype}".encode())
+                digest.update(array.values.tobytes())
+        digests[entry.stem] = digest.hexdigest()
+    return digests
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert finish(folder) == ["computed"] * 8
+    found = arrays(folder)
+    assert len(set(found.values())) == 8
+    return found
+
+
+def kill_after(folder, lines, pause):
+    """Kill the study a moment after its n-th line; return how many runs it said were computed."""
+    process = start(folder)
+    seen = [process.stdout.readline().strip() for _ in range(lines)]
+    time.sleep(pause)
+    os.kill(process.pid, signal.SIGKILL)
+    rest, _ = process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
+    return [*seen, *rest.split()]
+
+
+def disturb(folder, undisturbed, moments):
+    present = 0
+    for lines, pause in moments:
+        said = kill_after(folder, lines, pause)
+        # Whatever is present is whole: the store verifies every entry it reads.
+        now = arrays(folder)
+        assert now.items() <= undisturbed.items()
+        # What was there is read, and what was said to be computed is there; one more may be whole
+        # without having been announced.
+        assert said.count("cached") == min(present, len(said) - 1)
+        assert present + said.count("computed") <= len(now) <= present + said.count("computed") + 1
+        present = len(now)
+    last = finish(folder)
+    assert last == ["cached"] * present + ["computed"] * (8 - present)
+    assert arrays(folder) == undisturbed
+    assert sorted(os.listdir(folder)) == sorted(f"{key}.zarr" for key in undisturbed)
+
+
+def test_a_study_killed_while_it_works_is_resumed(undisturbed, tmp_path):
+    disturb(tmp_path, undisturbed, [(3, 0.0)])
+
+
+@pytest.mark.slow
+def test_a_study_killed_again_and_again_at_random_moments_is_resumed(undisturbed, tmp_path):
+    moments = random.Random(0)
+    for attempt in range(3):
+        folder = tmp_path / str(attempt)
+        lines = sorted(moments.sample(range(1, 7), 3))
+        disturb(folder, undisturbed, [(n, moments.uniform(0.0, 0.15)) for n in lines])
+
+
+def test_leftovers_of_a_killed_process_are_cleared_by_the_next(undisturbed, tmp_path):
+    process = start(tmp_path)
+    process.stdout.readline()
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    leftover = tmp_path / f".k.zarr.{process.pid}-0123.part"
+    (leftover / "prediction").mkdir(parents=True)
+    Store(tmp_path).prepare()
+    assert not leftover.exists()
+    assert arrays(tmp_path).items() <= undisturbed.items()
