@@ -29,8 +29,11 @@ def judged(values, *, tolerance=0.5, role="test", checks=(INSIDE,)):
     )
 
 
-def test_bootstrap_is_the_percentile_interval():
-    """An independent bootstrap of its own draws gives the same ends to Monte-Carlo error."""
+def test_bootstrap_of_a_mean_is_the_percentile_interval():
+    """An independent bootstrap of its own draws gives the same ends to Monte-Carlo error.
+
+    A mean is not biased by resampling, so that nothing is taken off its interval.
+    """
     values = np.random.default_rng(5).normal(size=12)
     found = bootstrap(lambda rows: float(values[rows].mean()), 12)
     random = np.random.default_rng(77)
@@ -42,6 +45,41 @@ def test_bootstrap_is_the_percentile_interval():
     assert found.low == pytest.approx(low, abs=tolerance)
     assert found.high == pytest.approx(high, abs=tolerance)
     assert found.value == pytest.approx(values.mean(), rel=1e-14)
+
+
+def test_what_resampling_adds_is_taken_off_again():
+    """The distance of a mean from zero grows by the scatter that repeated seeds bring."""
+    values = np.random.default_rng(3).normal(size=(8, 3))
+
+    def distance(rows):
+        return float(np.linalg.norm(values[rows].mean(axis=0)))
+
+    found = bootstrap(distance, 8)
+    draws = []
+    bootstrap(lambda rows: draws.append(distance(rows)) or draws[-1], 8)
+    value, resampled = draws[0], np.array(draws[1:])
+    added = resampled.mean() - value
+    assert added > 0.02
+    low, high = np.quantile(resampled, [0.025, 0.975]) - added
+    # Ends are taken at a draw rather than between two: 2000 draws lie close together there.
+    assert (found.low, found.high) == (pytest.approx(low, abs=0.01), pytest.approx(high, abs=0.01))
+    assert found.value == value
+
+
+def test_intervals_of_errors_end_at_zero():
+    values = np.array([1.0, -1.0, 1.0, -1.0])
+    verdict = judge(
+        study="a",
+        arm="b",
+        role="test",
+        tolerance=Tolerance(LOSS, 0.5, "an argument"),
+        statistic=lambda rows: abs(float(values[rows].mean())),
+        seeds=4,
+        checks=(),
+        seconds=0.0,
+    )
+    assert verdict.interval[0] == 0.0
+    assert verdict.in_regime
 
 
 def test_coverage_by_simulation():

@@ -105,8 +105,12 @@ def test_a_disk_that_fills_up_is_refused_on_any_machine(tmp_path, monkeypatch):
 
 
 def test_leftovers_of_dead_processes_are_cleared_and_those_of_living_ones_kept(tmp_path):
-    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     dead = int(done.stdout)
     folder, file = tmp_path / f".k.zarr.{dead}-abc.part", tmp_path / f".a.txt.{dead}-abc.part"
     mine, foreign = tmp_path / f".k.zarr.{os.getpid()}-abc.part", tmp_path / ".odd.part"

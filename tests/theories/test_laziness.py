@@ -109,7 +109,9 @@ def power_of_width(measure, parameterization=None):
 )
 def test_wide_networks_are_lazy_and_mean_field_ones_are_not(size, parameterization, expected):
     targets = np.broadcast_to(size * np.asarray(TASK.data().train.y), (MEMBERS, 15, 2))
-    found = power_of_width(lambda e, start: kernel_displacement(e, start, targets), parameterization)
+    found = power_of_width(
+        lambda e, start: kernel_displacement(e, start, targets), parameterization
+    )
     # Four members know a value to some 35 %: 0.35 sqrt(2) / ln 64 = 0.12 in a power.
     assert found == pytest.approx(expected, abs=0.2)
 

@@ -75,6 +75,17 @@ def bootstrap(
     return Interval(value, low - added, high - added)
 
 
+def error_interval(statistic: Callable[[Int[np.ndarray, " seeds"]], float], seeds: int) -> Interval:
+    """Bootstrap an error: errors are sizes, so an interval that reaches below zero ends there.
+
+    >>> error_interval(lambda rows: float(np.abs(np.arange(2.0)[rows] - 0.5).min()), 2).low
+    0.5
+    """
+    found = bootstrap(statistic, seeds)
+    low = max(found.low, 0.0) if math.isfinite(found.low) else found.low
+    return Interval(found.value, low, found.high)
+
+
 def agreement(error: Interval, tolerance: float) -> Agreement:
     """Judge an error interval: wholly under the tolerance, wholly over it, or neither.
 
@@ -146,7 +157,7 @@ def judge(
     seconds: float,
 ) -> Verdict:
     """Bootstrap one error over seeds and hold it against its tolerance."""
-    error = bootstrap(statistic, seeds)
+    error = error_interval(statistic, seeds)
     return Verdict(
         study=study,
         arm=arm,
@@ -155,8 +166,7 @@ def judge(
         agreement=agreement(error, tolerance.error),
         expected="disagrees" if role == "control" else "agrees",
         error=error.value,
-        # Errors are sizes, so an interval shifted below zero ends there.
-        interval=(max(error.low, 0.0) if seeds > 1 else error.low, error.high),
+        interval=(error.low, error.high),
         tolerance=tolerance.error,
         why=tolerance.why,
         in_regime=all(check.holds for check in checks),

@@ -1,5 +1,6 @@
 """The experiment: a task, a network and a training rule, as one frozen description."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -76,7 +77,7 @@ class Experiment:
         """A digest of the whole description; equal descriptions have equal keys."""
         return content_key(self)
 
-    def start(self, seeds: tuple[int, ...]) -> Weights:
+    def start(self, seeds: Sequence[int]) -> Weights:
         """Draw the stored weights at time zero, with a leading dimension over ``seeds``.
 
         This is all a theory may see of a run.
@@ -90,7 +91,7 @@ class Experiment:
             "whole numbers from 0 to 2147483647",
             "use range(n)",
         )
-        return _start(self.network, self._modes(), seeds, self.training.precision)
+        return _start(self.network, self._modes(), tuple(seeds), self.training.precision)
 
     def _modes(self) -> "_Frozen | None":
         if not isinstance(self.network.initialisation, Aligned):

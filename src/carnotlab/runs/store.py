@@ -3,6 +3,7 @@
 import hashlib
 import json
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,9 +85,11 @@ class Store:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe.write_bytes(b"carnot")
-            probe.unlink()
         except OSError as error:
             raise unwritable(self.root, error) from error
+        finally:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
         clear_leftovers(self.root)
 
 

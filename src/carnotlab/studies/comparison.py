@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Interval, Tolerance, Verdict, bootstrap, judge
+from carnotlab.core.verdicts import Interval, Tolerance, Verdict, error_interval, judge
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
 from carnotlab.runs.run import Run, RunResult, execute
 from carnotlab.runs.store import Store
-from carnotlab.studies.errors import mean_course_error, observed, predicted
-from carnotlab.studies.style import draw_experiment, draw_residual, draw_theory, style
+from carnotlab.studies.errors import average_course_error, mean_course_error, observed, predicted
+from carnotlab.studies.study import Statistic
+from carnotlab.studies.style import Theme, draw_experiment, draw_residual, draw_theory, style
 from carnotlab.theories.base import Theory
 
 
@@ -46,8 +47,12 @@ class Comparison:
         return all(check.holds for check in self.result.checks)
 
     def error(self, quantity: Quantity) -> Interval:
-        """Return the relative error of a whole course, mean over seeds, with its interval."""
-        return bootstrap(mean_course_error(self.result, quantity), len(self.run.seeds))
+        """Return the relative error of a whole course, with its interval over seeds.
+
+        Of the mean over seeds for theories that predict averages over starts, else the mean over
+        seeds of each member's error.
+        """
+        return error_interval(self._statistic(quantity), len(self.run.seeds))
 
     def judge(self, tolerance: Tolerance) -> Verdict:
         """Hold the error of one quantity against a tolerance that is argued for."""
@@ -56,7 +61,7 @@ class Comparison:
             arm=self.run.theory.name,
             role="test",
             tolerance=tolerance,
-            statistic=mean_course_error(self.result, tolerance.quantity),
+            statistic=self._statistic(tolerance.quantity),
             seeds=len(self.run.seeds),
             checks=self.result.checks,
             seconds=self.result.seconds,
@@ -85,9 +90,9 @@ class Comparison:
             frames.append(pd.DataFrame(columns))
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
-    def plot(self) -> Figure:
+    def plot(self, theme: Theme = "light") -> Figure:
         """Draw every course of at most one dimension, theory over experiment, and residuals."""
-        with style():
+        with style(theme):
             shown = self._drawable(dims=1)
             figure = Figure(figsize=(1.0 + 4.0 * len(shown), 4.0))
             grid = figure.add_gridspec(2, len(shown), height_ratios=(3, 1))
@@ -104,13 +109,18 @@ class Comparison:
                     gap = seen[:, :, line].mean(axis=0) - expected[:, line]
                     draw_residual(strip, time, gap, line)
                 strip.axhline(0.0, color="0.5", lw=0.6)
-                courses.set(title=quantity.name.replace("_", " "), ylabel=quantity.unit)
+                courses.set(
+                    title=quantity.name.replace("_", " "),
+                    ylabel="" if quantity.unit == "1" else quantity.unit,
+                )
                 courses.tick_params(labelbottom=False)
                 courses.legend(fontsize="small")
                 unit = "flow time" if self.run.experiment.training.is_flow else "steps"
                 strip.set(xlabel=unit, ylabel="difference")
             inside = "inside" if self.in_regime else "outside"
-            figure.suptitle(f"{self.run.theory.name}, {inside} its assumptions", x=0.01, ha="left")
+            figure.suptitle(
+                f"{self.run.theory.claim} ({inside} its assumptions)", x=0.01, ha="left"
+            )
             return figure
 
     def __rich__(self) -> Table:
@@ -124,6 +134,10 @@ class Comparison:
             word = "holds" if check.holds else "breaks"
             table.add_row(check.name, f"{check.value:.2g}", f"{check.limit:.2g}", word)
         return table
+
+    def _statistic(self, quantity: Quantity) -> Statistic:
+        averages = self.run.theory.of_averages
+        return (average_course_error if averages else mean_course_error)(self.result, quantity)
 
     def _drawable(self, dims: int) -> tuple[Quantity, ...]:
         return tuple(quantity for quantity in self.quantities if len(quantity.dims) <= dims)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.study import Statistic
+from carnotlab.studies.study import Rows, Statistic
 
 
 def observed(result: RunResult, quantity: Quantity) -> Float[np.ndarray, "seed time *dims"]:
@@ -38,3 +38,23 @@ def mean_course_error(result: RunResult, quantity: Quantity) -> Statistic:
     """Return the statistic that is the mean of `course_error` over members."""
     errors = course_error(result, quantity)
     return lambda rows: float(np.mean(errors[rows]))
+
+
+def average_course_error(result: RunResult, quantity: Quantity) -> Statistic:
+    r"""Return the statistic :math:`\|\bar u - \hat u\| / \|\hat u\|` of the mean over members.
+
+    For theories that predict averages over starts.
+    """
+    expected = predicted(result, quantity).mean(axis=0).ravel()
+    gap = observed(result, quantity).reshape(-1, expected.size) - expected
+    # The norm of a weighted mean needs only the products between members, whatever the weights.
+    products, size = gap @ gap.T, float(expected @ expected)
+
+    def statistic(rows: Rows) -> float:
+        share = np.bincount(rows, minlength=len(gap)) / len(rows)
+        # A member that is not in the sample must not spoil it by being no number.
+        used = np.flatnonzero(share)
+        square = share[used] @ products[np.ix_(used, used)] @ share[used]
+        return float(np.sqrt(square / size)) if np.isfinite(square) else float("inf")
+
+    return statistic

@@ -61,6 +61,7 @@ ORDER = Tolerance(
     "one half is chance; half of that leaves room for animals whose taxonomy is no strict tree",
 )
 TREE = "tree model"
+LARGE = f"control: {TREE}, large start"
 
 
 class HierarchySettings(Settings, frozen=True, kw_only=True):
@@ -135,7 +136,7 @@ class LearningInAHierarchy(Study):
             arms.append(_arm(chosen, f"{label}, deep", task, 2, chosen.start))
             arms.append(_arm(chosen, f"{label}, shallow", task, 1, chosen.start))
         if TREE in sets:
-            arms.append(_arm(chosen, f"{TREE}, large start", tree, 2, 1.0))
+            arms.append(_arm(chosen, LARGE, tree, 2, 1.0))
         return tuple(arms), tuple(skipped)
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
@@ -145,7 +146,7 @@ class LearningInAHierarchy(Study):
         for label in labels:
             task = arms[label].run.experiment.task
             tree = taxonomy(np.asarray(task.data().train.y))
-            large = label.endswith("large start")
+            large = label == LARGE
             found.append(
                 Judgement(
                     label,

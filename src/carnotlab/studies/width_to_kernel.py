@@ -211,7 +211,14 @@ def _task(settings: WidthSettings) -> Task:
         return Digits(
             settings.samples, settings.held_out, standardise="per feature", centre_targets=True
         )
-    return from_file(settings.data, target=settings.target, standardise_targets=True)
+    together = settings.samples + settings.held_out
+    return from_file(
+        settings.data,
+        target=settings.target,
+        standardise_targets=True,
+        rows=together,
+        test_fraction=settings.held_out / together,
+    )
 
 
 def _experiment(

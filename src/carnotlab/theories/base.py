@@ -27,6 +27,8 @@ class Theory(ABC):
     references: ClassVar[tuple[str, ...]]
     predicts: ClassVar[tuple[Quantity, ...]]
     assumptions: ClassVar[tuple[TheoryAssumption, ...]]
+    of_averages: ClassVar[bool] = False
+    """Whether it predicts averages over starts, rather than each member of an ensemble."""
 
     @abstractmethod
     def predict(self, experiment: Experiment, start: Weights | None = None) -> xr.Dataset:

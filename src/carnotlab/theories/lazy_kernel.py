@@ -85,6 +85,7 @@ class LazyKernel(Theory):
     name: ClassVar[str] = "lazy_kernel"
     claim: ClassVar[str] = "a wide network learns as a linear model of its kernel at the start"
     references: ClassVar[tuple[str, ...]] = ("jacot2018", "lee2019", "chizat2019")
+    of_averages: ClassVar[bool] = True
     predicts: ClassVar[tuple[Quantity, ...]] = (
         TRAIN_PREDICTION,
         TEST_PREDICTION,
