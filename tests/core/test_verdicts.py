@@ -60,9 +60,10 @@ def test_what_resampling_adds_is_taken_off_again():
     value, resampled = draws[0], np.array(draws[1:])
     added = resampled.mean() - value
     assert added > 0.02
-    low, high = np.quantile(resampled, [0.025, 0.975]) - added
-    # Ends are taken at a draw rather than between two: 2000 draws lie close together there.
-    assert (found.low, found.high) == (pytest.approx(low, abs=0.01), pytest.approx(high, abs=0.01))
+    # The ends are draws: 2.5 % of 2000, the 50th from below and from above.
+    ordered = np.sort(resampled) - added
+    assert found.low == pytest.approx(ordered[49], abs=1e-12)
+    assert found.high == pytest.approx(ordered[-50], abs=1e-12)
     assert found.value == value
 
 

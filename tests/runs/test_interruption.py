@@ -70,10 +70,13 @@ def arrays(folder):
     for entry in sorted(folder.glob("*.zarr")):
         digest = hashlib.sha256()
         tree = Store(folder).load(entry.stem)
-        for node in tree.subtree:
+        # Groups come in the order in which the disk lists them.
+        for node in sorted(tree.subtree, key=lambda node: node.path):
             for name, array in sorted(node.variables.items()):
-                digest.update(f"{node.path}/{name}{array.dims}{array.dtype}".encode())
-                digest.update(array.values.tobytes())
+                digest.update(f"{node.path}/{name}{array.dims}{array.shape}{array.dtype}".encode())
+                numbers = array.dtype.kind in "biuf"
+                content = array.values.tobytes() if numbers else str(array.values.tolist()).encode()
+                digest.update(content)
         digests[entry.stem] = digest.hexdigest()
     return digests
 

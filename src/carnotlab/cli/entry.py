@@ -9,7 +9,7 @@ import typer
 
 from carnotlab.cli.app import app
 from carnotlab.cli.interruption import leave_when_told
-from carnotlab.cli.output import ExitCode, OutputError, say
+from carnotlab.cli.output import ExitCode, OutputError, emit, say
 from carnotlab.core.errors import CarnotError
 
 TOO_LARGE = "RESOURCE_EXHAUSTED"
@@ -24,7 +24,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # pyright: ignore
-    sys.exit(invoke(sys.argv[1:]))
+    code = invoke(sys.argv[1:])
+    # Help is written by Typer itself, and what is left in the buffer may fail only now.
+    try:
+        emit("")
+    except OutputError as error:
+        if code == ExitCode.AS_EXPECTED:
+            say(str(error))
+            code = ExitCode.BAD_INPUT
+    sys.exit(code)
 
 
 def invoke(arguments: Sequence[str]) -> int:
