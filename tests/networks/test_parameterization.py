@@ -27,7 +27,7 @@ from carnotlab.networks.parameterization import (
 from carnotlab.training.objective import loss_and_gradient, scale_layers
 from carnotlab.training.optimizers import optimizer
 
-WIDTHS = (64, 256, 1024)
+WIDTHS = (64, 1024)
 X = np.random.default_rng(0).normal(size=(6, 5))
 BATCH = Batch(X, np.random.default_rng(1).normal(size=(6, 1)))
 

@@ -15,8 +15,9 @@ from carnotlab.runs.store import Store
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 
-# A small study: eight runs, one after the other. The tasks differ only in what the programs do
+# A small study: some runs, one after the other. The tasks differ only in what the programs do
 # not depend on, and a line is printed for each run that is computed.
+RUNS = 5
 STUDY = """
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ module.code_digest = lambda: "this program"
 store = Store(Path(sys.argv[1]))
 store.prepare()
 print("ready", flush=True)
-for number in range(8):
+for number in range(RUNS):
     training = Training(GradientDescent(0.02), 20, record=Evenly(3))
     network = deep_linear(3, (4,), 2, initialisation=Aligned(0.1))
     task = LinearMap(3, 2, (2.0, 1.0), held_out=4, seed=number)
@@ -50,7 +51,7 @@ for number in range(8):
 def start(folder):
     path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
-        [sys.executable, "-c", STUDY, str(folder)],
+        [sys.executable, "-c", STUDY.replace("RUNS", str(RUNS)), str(folder)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
@@ -84,9 +85,9 @@ def arrays(folder):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    assert finish(folder) == ["computed"] * 8
+    assert finish(folder) == ["computed"] * RUNS
     found = arrays(folder)
-    assert len(set(found.values())) == 8
+    assert len(set(found.values())) == RUNS
     return found
 
 
@@ -114,31 +115,19 @@ def disturb(folder, undisturbed, moments):
         assert present + said.count("computed") <= len(now) <= present + said.count("computed") + 1
         present = len(now)
     last = finish(folder)
-    assert last == ["cached"] * present + ["computed"] * (8 - present)
+    assert last == ["cached"] * present + ["computed"] * (RUNS - present)
     assert arrays(folder) == undisturbed
     assert sorted(os.listdir(folder)) == sorted(f"{key}.zarr" for key in undisturbed)
 
 
 def test_a_study_killed_while_it_works_is_resumed(undisturbed, tmp_path):
-    disturb(tmp_path, undisturbed, [(3, 0.0)])
+    disturb(tmp_path, undisturbed, [(3, 0.05)])
 
 
 @pytest.mark.slow
 def test_a_study_killed_again_and_again_at_random_moments_is_resumed(undisturbed, tmp_path):
     moments = random.Random(0)
-    for attempt in range(3):
+    for attempt in range(4):
         folder = tmp_path / str(attempt)
-        lines = sorted(moments.sample(range(1, 7), 3))
+        lines = sorted(moments.sample(range(1, RUNS), 2))
         disturb(folder, undisturbed, [(n, moments.uniform(0.0, 0.15)) for n in lines])
-
-
-def test_leftovers_of_a_killed_process_are_cleared_by_the_next(undisturbed, tmp_path):
-    process = start(tmp_path)
-    process.stdout.readline()
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    leftover = tmp_path / f".k.zarr.{process.pid}-0123.part"
-    (leftover / "prediction").mkdir(parents=True)
-    Store(tmp_path).prepare()
-    assert not leftover.exists()
-    assert arrays(tmp_path).items() <= undisturbed.items()

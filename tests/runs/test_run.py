@@ -116,25 +116,6 @@ def test_the_key_changes_with_whatever_changes_the_result(run, monkeypatch):
     assert dataclasses.replace(run).key == run.key
 
 
-def test_the_key_is_the_same_in_another_process(run, python):
-    code = """
-from carnotlab.experiment.experiment import Experiment
-from carnotlab.experiment.rules import GradientDescent
-from carnotlab.experiment.times import Evenly
-from carnotlab.experiment.training import Training
-from carnotlab.networks.description import deep_linear
-from carnotlab.networks.initialisation import Aligned
-from carnotlab.runs.run import Run
-from carnotlab.tasks.linear_map import LinearMap
-from carnotlab.theories.deep_linear_modes import DeepLinearModes
-training = Training(GradientDescent(0.02), 30, record=Evenly(4))
-network = deep_linear(3, (4,), 2, initialisation=Aligned(0.1))
-experiment = Experiment(LinearMap(3, 2, (2.0, 1.0), held_out=4), network, training)
-print(Run(experiment, DeepLinearModes(), (0, 1)).key)
-"""
-    assert python(code, PYTHONHASHSEED="7") == run.key
-
-
 def test_what_a_theory_refuses_is_neither_trained_nor_stored(run, store, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("trained")

@@ -48,3 +48,6 @@ def test_result_speaks_for_itself(quick):
     assert set(record) == {"verdicts", "provenance", "skipped"}
     assert record["provenance"]["settings"]["study"] == "deep-linear-stages"
     assert isinstance(quick.plot(), Figure)
+    assert list(quick.to_dataframe()["arm"]) == [verdict.arm for verdict in quick.verdicts]
+    assert set(quick.to_xarray().children) == set(quick.results)
+    assert quick.__rich__().row_count == len(quick.verdicts)

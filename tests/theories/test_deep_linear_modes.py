@@ -124,8 +124,9 @@ def checks(described, start=None):
 NAMES = ("inputs share the modes", "start within the modes", "balanced start", "small steps")
 
 
-@pytest.mark.parametrize("depth", HIDDEN)
-@pytest.mark.parametrize("task", [WHITE, COLOURED])
+@pytest.mark.parametrize(
+    ("depth", "task"), [(1, WHITE), (2, COLOURED), (3, WHITE), (4, COLOURED), (5, COLOURED)]
+)
 def test_every_assumption_holds_where_the_theory_was_derived(depth, task):
     found = checks(experiment(depth, task, rule=GradientDescent(1e-3)))
     assert tuple(found) == NAMES

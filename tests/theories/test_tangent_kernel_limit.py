@@ -55,7 +55,7 @@ def test_the_assumption_is_about_the_narrowest_hidden_layer():
     def holds(*hidden):
         network = mlp(4, hidden, 2)
         described = Experiment(TASK, network, Training())
-        (check,) = TangentKernelLimit().check(described, described.start((0,)))
+        (check,) = TangentKernelLimit().check(described, start=())
         return check.holds
 
     assert holds(32)

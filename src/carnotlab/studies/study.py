@@ -7,8 +7,11 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 import numpy as np
+import pandas as pd
+import xarray as xr
 from jaxtyping import Int
 from matplotlib.figure import Figure
+from rich.table import Table
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.provenance import Provenance
@@ -85,6 +88,31 @@ class StudyResult:
             "provenance": self.provenance.to_dict(),
             "skipped": list(self.skipped),
         }
+
+    def to_xarray(self) -> xr.DataTree:
+        """Return prediction, observation and checks of every arm as one labelled tree."""
+        return xr.DataTree(
+            name=self.study.name,
+            children={
+                label.replace("/", " "): run.to_xarray() for label, run in self.results.items()
+            },
+        )
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the verdicts as rows."""
+        rows = [verdict.to_dict() for verdict in self.verdicts]
+        return pd.DataFrame(rows).drop(columns=["checks"])
+
+    def __rich__(self) -> Table:
+        """Show the verdicts as a table in terminals and notebooks."""
+        table = Table("arm", "quantity", "error", "tolerance", "verdict", title=self.study.name)
+        for verdict in self.verdicts:
+            low, high = verdict.interval
+            error = f"{verdict.error:.2g} [{low:.2g}, {high:.2g}]"
+            table.add_row(
+                verdict.arm, verdict.quantity, error, f"{verdict.tolerance:g}", verdict.reading
+            )
+        return table
 
     def plot(self) -> Figure:
         """Draw the study's figure: theory over experiment, with residuals."""
