@@ -6,9 +6,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile quickly rather than well, unless slow tests run too.
+
+    Programs here are small and each is compiled once: most of the time of the quick tests would go
+    into optimizing them. With ``-m "slow or not slow"`` all run as users' programs do.
+    """
+    if config.option.markexpr == "not slow":
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+        jax.config.update("jax_disable_most_optimizations", True)
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The finite reading against a forward pass written out in numpy, and its starts' statistics."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +44,11 @@ ELEMENTWISE = {
 def _float64():
     with precision("float64"):
         yield
+
+
+@partial(jax.jit, static_argnums=0)
+def drawn(model, seed):
+    return model.start(seed)
 
 
 @pytest.mark.parametrize("layer", ELEMENTWISE, ids=lambda layer: type(layer).__name__)
@@ -103,7 +109,7 @@ def forward_by_hand(kind, weights, x):
 @pytest.mark.parametrize("kind", PARAMETERIZATIONS, ids=lambda kind: type(kind).__name__)
 def test_forward_pass_by_hand(kind, bias):
     model = Model(network_with_blocks(kind, bias))
-    weights = model.start(3)
+    weights = drawn(model, 3)
     assert ("bias" in weights[0]) is bias
     x = np.random.default_rng(2).normal(size=(7, 2, 2))
     expected, hidden = forward_by_hand(kind, weights, x.reshape(7, 4))
@@ -114,7 +120,7 @@ def test_forward_pass_by_hand(kind, bias):
 
 
 def test_the_forward_pass_by_hand_tells_parameterizations_apart():
-    weights = Model(network_with_blocks(NTK(), True)).start(3)
+    weights = drawn(Model(network_with_blocks(NTK(), True)), 3)
     x = np.ones((1, 4))
     outputs = [forward_by_hand(kind, weights, x)[0][0, 0] for kind in PARAMETERIZATIONS]
     assert len({round(float(value), 6) for value in outputs}) == 3
@@ -127,7 +133,7 @@ def test_initial_variances(kind):
         50, (400, 300), 200, weight_variance=1.7, bias_variance=0.3, parameterization=kind
     )
     model = Model(network)
-    weights = model.start(0)
+    weights = drawn(model, 0)
     effective = model.effective(weights)
     expected = [1.7 / 50, 1.7 / 400, 1.0 / 300]
     if isinstance(kind, MeanField):
@@ -146,20 +152,20 @@ def test_initial_variances(kind):
 
 def test_seeds_and_layers_are_independent():
     model = Model(mlp(20, (20, 20), 20, bias_variance=1.0))
-    one, two = model.start(0), model.start(1)
+    one, two = drawn(model, 0), drawn(model, 1)
     arrays = [np.ravel(w["weight"]) for weights in (one, two) for w in weights]
     correlations = np.corrcoef(arrays) - np.eye(6)
     assert np.abs(correlations).max() < 4 / math.sqrt(400)
     biases = np.stack([np.asarray(one[0]["bias"]), np.asarray(one[1]["bias"])])
     assert not np.array_equal(biases[0], biases[1])
-    for first, again in zip(jax.tree.leaves(one), jax.tree.leaves(model.start(0)), strict=True):
+    for first, again in zip(jax.tree.leaves(one), jax.tree.leaves(drawn(model, 0)), strict=True):
         np.testing.assert_array_equal(first, again)
 
 
 def test_scale_multiplies_every_weight_and_no_bias():
     def start(scale):
         network = mlp(3, (4,), 2, bias_variance=1.0, initialisation=Gaussian(scale))
-        return Model(network).start(0)
+        return drawn(Model(network), 0)
 
     for usual, small in zip(start(1.0), start(0.01), strict=True):
         np.testing.assert_allclose(small["weight"], 0.01 * usual["weight"], rtol=1e-14)
@@ -168,7 +174,7 @@ def test_scale_multiplies_every_weight_and_no_bias():
 
 def test_factors_of_a_deep_linear_network_multiply_to_its_map():
     model = Model(deep_linear(3, (5, 4), 2))
-    weights = model.start(1)
+    weights = drawn(model, 1)
     factors = model.factors(weights)
     np.testing.assert_allclose(
         factors[2] @ factors[1] @ factors[0], model.apply(weights, np.eye(3)).T, rtol=1e-13

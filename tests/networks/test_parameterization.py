@@ -81,18 +81,16 @@ def one_step(kind, rule, width, seed):
     missing = BATCH.y - model.apply(weights, X)
     unit = jnp.linalg.norm(missing) if isinstance(rule, GradientDescent) else 1.0
     before, after = model.hidden(weights, X)[-1], model.hidden(moved, X)[-1]
-    return (
-        float(jnp.linalg.norm(outputs) / unit),
-        float(jnp.linalg.norm(after - before) / jnp.linalg.norm(before) / unit),
-    )
+    relative = jnp.linalg.norm(after - before) / jnp.linalg.norm(before)
+    return jnp.stack([jnp.linalg.norm(outputs), relative]) / unit
 
 
 def powers_of_width(kind, rule):
-    """Fit powers of width to the root mean square over seeds of both changes."""
-    sizes = [
-        np.sqrt(np.mean(np.square([one_step(kind, rule, w, seed) for seed in range(6)]), axis=0))
-        for w in WIDTHS
-    ]
+    """Fit powers of width to the root mean square over six seeds of both changes."""
+    sizes = []
+    for width in WIDTHS:
+        step = jax.jit(jax.vmap(lambda seed, width=width: one_step(kind, rule, width, seed)))
+        sizes.append(np.sqrt(np.mean(np.square(step(np.arange(6))), axis=0)))
     return np.polyfit(np.log(WIDTHS), np.log(sizes), 1)[0]
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import numpy as np
 import pytest
 
@@ -29,7 +30,8 @@ def factors_of(initialisation, hidden=(7, 5), modes=None, seed=0, kind="float64"
     network = network or deep_linear(INPUTS, hidden, OUTPUTS, initialisation=initialisation)
     with precision(kind):
         model = Model(network)
-        return [np.asarray(f) for f in model.effective(model.start(seed, modes))]
+        start = jax.jit(lambda: model.effective(model.start(seed, modes)))
+        return [np.asarray(f) for f in start()]
 
 
 def imbalance(factors):
@@ -75,11 +77,12 @@ def test_the_measure_of_balance_sees_imbalance():
 
 def test_balanced_end_to_end_map_is_gaussian():
     model = Model(deep_linear(INPUTS, (4,), OUTPUTS, initialisation=Balanced(0.1)))
-    wholes = []
-    for seed in range(100):
+
+    def whole(seed):
         first, second = model.effective(model.start(seed))
-        wholes.append(np.asarray(second @ first))
-    values = np.ravel(wholes)
+        return second @ first
+
+    values = np.ravel(jax.jit(jax.vmap(whole))(np.arange(100)))
     # 2400 normals: variance within sqrt(2 / n), fourth moment 3 within sqrt(96 / n), four of each.
     n = values.size
     assert values.var() == pytest.approx(0.01, rel=4 * np.sqrt(2 / n))
@@ -99,7 +102,11 @@ def test_orthogonal_singular_values(parameterization):
 def test_orthogonal_matrices_have_no_preferred_sign():
     """Uniform over the orthogonal group, every entry is symmetric about zero."""
     model = Model(Network(3, (Dense(3),), initialisation=Orthogonal()))
-    corners = np.array([float(model.effective(model.start(s))[0][0, 0]) for s in range(200)])
+
+    def corner(seed):
+        return model.effective(model.start(seed))[0][0, 0]
+
+    corners = np.asarray(jax.jit(jax.vmap(corner))(np.arange(200)))
     # Without the sign of R's diagonal, QR makes this corner negative in every draw.
     assert 0.5 - 4 * 0.5 / np.sqrt(200) < np.mean(corners > 0) < 0.5 + 4 * 0.5 / np.sqrt(200)
     # An entry of a uniform unit vector in three dimensions is uniform on [-1, 1].

@@ -17,7 +17,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src"
 
 # A small study: some runs, one after the other. The tasks differ only in what the programs do
 # not depend on, and a line is printed for each run that is computed.
-RUNS = 5
+RUNS = 4
 STUDY = """
 import sys
 from pathlib import Path
@@ -121,7 +121,7 @@ def disturb(folder, undisturbed, moments):
 
 
 def test_a_study_killed_while_it_works_is_resumed(undisturbed, tmp_path):
-    disturb(tmp_path, undisturbed, [(3, 0.05)])
+    disturb(tmp_path, undisturbed, [(2, 0.05)])
 
 
 @pytest.mark.slow

@@ -206,14 +206,14 @@ def measured(described, name):
 
 
 def test_assumptions_hold_for_wide_networks_and_break_one_by_one():
-    wide = experiment(width=2048, duration=50)
+    wide = experiment(width=1024, duration=50)
     assert all(check.holds for check in THEORY.check(wide, wide.start((0, 1))))
     narrow = experiment(GradientDescent(1e-3), 1, width=16)
     assert not measured(narrow, "kernel at its limit").holds
     assert measured(narrow, "kernel stays put").holds
     assert not measured(experiment(GradientDescent(100.0)), "stable steps").holds
     # Mean field, with the same kernel at the start.
-    rich = experiment(width=2048, duration=50, kind=MeanField())
+    rich = experiment(width=1024, duration=50, kind=MeanField())
     assert measured(rich, "kernel at its limit").holds
     assert not measured(rich, "kernel stays put").holds
 

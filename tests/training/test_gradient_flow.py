@@ -6,7 +6,7 @@ from scipy.integrate import solve_ivp
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
-from carnotlab.experiment.rules import GradientDescent, GradientFlow
+from carnotlab.experiment.rules import GradientFlow
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
 from carnotlab.measures.base import Measure
@@ -68,15 +68,3 @@ def test_a_solver_that_gives_up_is_recorded(small_task, standard, weights_measur
     assert lost["diverged_at"].values.tolist() == [25.0, 25.0]
     assert np.isfinite(lost["weights"].values[:, 0]).all()
     assert not np.isfinite(lost["weights"].values[:, 1:]).any()
-
-
-def test_descent_tends_to_flow_at_first_order(small_task, standard, weights_measure):
-    def at_one(rule, duration):
-        training = Training(rule, duration, record=At((float(duration),)), precision="float64")
-        seen = train(Experiment(small_task, standard.network, training), [weights_measure], (0,))
-        return seen["weights"].values[0, 0]
-
-    exact = at_one(GradientFlow(rtol=1e-10, atol=1e-12), 1.0)
-    errors = [np.abs(at_one(GradientDescent(1.0 / n), n) - exact).max() for n in (20, 80)]
-    # The next order adds a relative 1 / 20 at the coarser step, hence 0.05 / ln 4 in the power.
-    assert np.log(errors[0] / errors[1]) / np.log(4) == pytest.approx(1.0, abs=0.08)
