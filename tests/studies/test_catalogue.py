@@ -95,3 +95,12 @@ def test_a_users_table_takes_the_place_of_the_others(tmp_path):
     study = find_study("learning-in-a-hierarchy")
     settings = resolve(study, "smoke", {"data": str(table)})
     assert [arm.label for arm in study.arms(settings)[0]] == ["pets, deep", "pets, shallow"]
+
+
+def test_widths_are_fitted_inside_the_assumptions_and_never_fewer_than_two():
+    from carnotlab.studies.width_to_kernel import WidthSettings, fitted_widths
+
+    settings = WidthSettings(widths=(32, 64, 512, 1024))
+    assert fitted_widths(settings, "kernel") == (64, 512, 1024)
+    assert fitted_widths(settings, "NTK") == (512, 1024)
+    assert fitted_widths(WidthSettings(widths=(8, 16, 32)), "NTK") == (16, 32)
