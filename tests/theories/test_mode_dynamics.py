@@ -17,8 +17,6 @@ def one(value):
 
 def by_solver(times, depth, s, u0, d):
     """Integrate the velocity itself, in the per-layer strength, where it is smooth at zero."""
-    if depth == 1:
-        return u0 * np.exp(-d * times) + s / d * -np.expm1(-d * times)
 
     def velocity(_t, a):
         return a ** (depth - 1) * (s - d * a**depth)
