@@ -47,14 +47,27 @@ def average_course_error(result: RunResult, quantity: Quantity) -> Statistic:
     """
     expected = predicted(result, quantity).mean(axis=0).ravel()
     gap = observed(result, quantity).reshape(-1, expected.size) - expected
-    # The norm of a weighted mean needs only the products between members, whatever the weights.
     products, size = gap @ gap.T, float(expected @ expected)
 
     def statistic(rows: Rows) -> float:
-        share = np.bincount(rows, minlength=len(gap)) / len(rows)
-        # A member that is not in the sample must not spoil it by being no number.
-        used = np.flatnonzero(share)
-        square = share[used] @ products[np.ix_(used, used)] @ share[used]
+        square = float(squared_mean(products, rows))
         return float(np.sqrt(square / size)) if np.isfinite(square) else float("inf")
 
     return statistic
+
+
+def squared_mean(
+    products: Float[np.ndarray, "*lead seeds seeds"], rows: Rows
+) -> Float[np.ndarray, "*lead"]:
+    """Return the squared norm of the mean over ``rows`` from the products between all members.
+
+    The norm of a weighted mean needs only these, so a resample costs no pass over the arrays. A
+    member that is not in the sample does not spoil it by being no number.
+
+    >>> squared_mean(np.array([[4.0, 0.0], [0.0, 4.0]]), np.array([0, 1])).item()
+    2.0
+    """
+    share = np.bincount(rows, minlength=products.shape[-1]) / len(rows)
+    used = np.flatnonzero(share)
+    within = products[..., used, :][..., used]
+    return np.einsum("...su,s,u->...", within, share[used], share[used])

@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.measures.losses import TEST_LOSS, TEST_PREDICTION
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.errors import observed, predicted, squared_mean
 from carnotlab.studies.study import Statistic
 from carnotlab.theories.lazy_kernel import FROM_START
 
@@ -39,20 +39,8 @@ def mean_prediction_gap(result: RunResult) -> Statistic:
     """
     expected = predicted(result, FROM_START)[:, 1:]
     gap = observed(result, TEST_PREDICTION)[:, 1:] - expected
-    # The norm of a weighted mean needs only the products between members, whatever the weights.
     error, size = (np.einsum("stij,utij->tsu", part, part) for part in (gap, expected))
-
-    def statistic(rows: Int[np.ndarray, " seeds"]) -> float:
-        share = np.bincount(rows, minlength=len(gap)) / len(rows)
-        # A member that is not in the sample must not spoil it by being infinite or no number.
-        used = np.flatnonzero(share)
-        error_used, size_used = (
-            np.einsum("tsu,s,u->t", part[:, used][:, :, used], share[used], share[used])
-            for part in (error, size)
-        )
-        return float(np.sqrt(np.max(error_used / size_used)))
-
-    return statistic
+    return lambda rows: float(np.sqrt(np.max(squared_mean(error, rows) / squared_mean(size, rows))))
 
 
 def loss_gap(result: RunResult) -> Statistic:
