@@ -3,8 +3,9 @@
 import pytest
 
 from carnotlab.core.errors import InputError
+from carnotlab.networks.activations import LeakyRelu, Relu, Tanh
 from carnotlab.networks.description import Network, deep_linear, dense_layers, mlp
-from carnotlab.networks.layers import Dense, LeakyRelu, Relu, Residual, Tanh
+from carnotlab.networks.layers import Dense, Residual
 from carnotlab.networks.parameterization import NTK, MeanField, Place, Standard
 
 

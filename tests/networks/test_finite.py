@@ -10,20 +10,11 @@ import pytest
 
 from carnotlab.core.errors import OutOfReachError
 from carnotlab.core.precision import precision
+from carnotlab.networks.activations import Erf, Gelu, LeakyRelu, Linear, Relu, Sin, Tanh, activation
 from carnotlab.networks.description import Network, deep_linear, mlp
-from carnotlab.networks.finite import Model, activation
+from carnotlab.networks.finite import Model
 from carnotlab.networks.initialisation import Gaussian
-from carnotlab.networks.layers import (
-    Dense,
-    Erf,
-    Gelu,
-    LeakyRelu,
-    Linear,
-    Relu,
-    Residual,
-    Sin,
-    Tanh,
-)
+from carnotlab.networks.layers import Dense, Residual
 from carnotlab.networks.parameterization import NTK, MeanField, Standard
 
 PARAMETERIZATIONS = [Standard(), NTK(), MeanField(0.5)]

@@ -4,8 +4,9 @@ import jax.numpy as jnp
 import pytest
 
 from carnotlab.core.errors import OutOfReachError
+from carnotlab.networks.activations import Gelu, Linear, Sin
 from carnotlab.networks.description import Network
-from carnotlab.networks.layers import Dense, Gelu, Linear, Residual, Sin
+from carnotlab.networks.layers import Dense, Residual
 from carnotlab.networks.linear import linear_factors, refuse_nonlinear
 
 

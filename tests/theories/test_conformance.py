@@ -19,11 +19,12 @@ from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
 from carnotlab.measures.base import Measure
+from carnotlab.networks.activations import Activation
 from carnotlab.networks.description import Network, deep_linear, mlp
 from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Gaussian
-from carnotlab.networks.layers import Activation, Dense, Layer, Residual
+from carnotlab.networks.layers import Dense, Layer, Residual
 from carnotlab.networks.linear import refuse_nonlinear
 from carnotlab.networks.parameterization import NTK
 from carnotlab.tasks.gaussian_regression import GaussianRegression

@@ -7,9 +7,10 @@ import pytest
 from carnotlab.core.precision import precision
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.training import Training
+from carnotlab.networks.activations import Tanh
 from carnotlab.networks.description import Network, mlp
 from carnotlab.networks.infinite.kernels import kernels
-from carnotlab.networks.layers import Dense, Tanh
+from carnotlab.networks.layers import Dense
 from carnotlab.networks.parameterization import NTK, MeanField
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.theories.laziness import MEMBERS, PROBE, kernel_displacement, kernel_gap

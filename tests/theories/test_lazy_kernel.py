@@ -14,10 +14,10 @@ from carnotlab.experiment.schedules import Cosine
 from carnotlab.experiment.times import At, Logarithmically
 from carnotlab.experiment.training import EarlyStopping, Training
 from carnotlab.measures.kernel_change import TANGENT_KERNEL
+from carnotlab.networks.activations import Erf
 from carnotlab.networks.description import mlp
 from carnotlab.networks.infinite.kernels import kernels, nngp_diagonal
 from carnotlab.networks.initialisation import Orthogonal
-from carnotlab.networks.layers import Erf
 from carnotlab.networks.parameterization import NTK, MeanField, Standard
 from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.gaussian_regression import GaussianRegression

@@ -9,8 +9,8 @@ import pytest
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.measures.base import Measure
+from carnotlab.networks.activations import Tanh
 from carnotlab.networks.description import mlp
-from carnotlab.networks.layers import Tanh
 from carnotlab.networks.parameterization import MeanField, Standard
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 

@@ -9,9 +9,10 @@ from carnotlab.core.precision import precision
 from carnotlab.experiment.losses import CrossEntropy, SquaredError, loss_function
 from carnotlab.experiment.rules import Adam, GradientDescent
 from carnotlab.experiment.training import Training
+from carnotlab.networks.activations import Gelu, Sin
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
-from carnotlab.networks.layers import Dense, Gelu, Residual, Sin
+from carnotlab.networks.layers import Dense, Residual
 from carnotlab.networks.parameterization import MeanField
 from carnotlab.training.objective import loss_and_gradient, scale_layers
 

@@ -9,8 +9,8 @@ from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import Adam, GradientDescent
 from carnotlab.experiment.schedules import Exponential
 from carnotlab.experiment.training import Training
+from carnotlab.networks.activations import LeakyRelu
 from carnotlab.networks.description import mlp
-from carnotlab.networks.layers import LeakyRelu
 from carnotlab.networks.parameterization import MeanField
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.training.sweep import differing_numbers, number_at, rebuild, skeleton, with_numbers

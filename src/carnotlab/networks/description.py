@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from carnotlab.core.errors import InputError, require
+from carnotlab.networks.activations import Activation, Elementwise, Relu
 from carnotlab.networks.initialisation import Gaussian, Initialisation
-from carnotlab.networks.layers import Activation, Dense, Elementwise, Layer, Relu, Residual
+from carnotlab.networks.layers import Dense, Layer, Residual
 from carnotlab.networks.parameterization import NTK, Parameterization, Place, Standard
 
 

@@ -10,21 +10,9 @@ from jaxtyping import Array, Float, Key
 
 from carnotlab.core.data import Modes
 from carnotlab.core.keys import key_for
+from carnotlab.networks.activations import Elementwise, activation
 from carnotlab.networks.description import Network, dense_layers
-from carnotlab.networks.layers import (
-    Activation,
-    Dense,
-    Elementwise,
-    Erf,
-    Gelu,
-    Layer,
-    LeakyRelu,
-    Linear,
-    Relu,
-    Residual,
-    Sin,
-    Tanh,
-)
+from carnotlab.networks.layers import Dense, Layer, Residual
 from carnotlab.networks.linear import linear_factors
 from carnotlab.networks.parameterization import RuleKind, Scaling, learning_rate_scale, scaling
 from carnotlab.networks.starts import starting_matrices
@@ -95,31 +83,6 @@ def scalings(network: Network) -> tuple[Scaling, ...]:
         scaling(network.parameterization, place, dense.weight_variance, _bias_variance(dense))
         for place, dense in zip(network.places, dense_layers(network.layers), strict=True)
     )
-
-
-def activation(layer: Activation) -> Callable[[Array], Array]:
-    """Return the elementwise function of an activation layer.
-
-    >>> float(activation(LeakyRelu(0.5))(jnp.array(-2.0)))
-    -1.0
-    """
-    match layer:
-        case Linear():
-            return lambda z: z
-        case Relu():
-            return jax.nn.relu
-        case LeakyRelu(slope):
-            return lambda z: jnp.where(z > 0, z, slope * z)
-        case Erf():
-            return jax.scipy.special.erf
-        case Tanh():
-            return jnp.tanh
-        case Gelu():
-            return lambda z: jax.nn.gelu(z, approximate=False)
-        case Sin():
-            return jnp.sin
-        case _:
-            assert_never(layer)
 
 
 def _apply_layers(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from carnotlab.core.errors import require, require_not_negative, require_positive
+from carnotlab.networks.activations import Activation
 
 
 @dataclass(frozen=True)
@@ -26,50 +27,6 @@ class Dense:
         require_positive("weight_variance", self.weight_variance)
         if self.bias_variance is not None:
             require_not_negative("bias_variance", self.bias_variance)
-
-
-class Elementwise:
-    """What acts on every unit by itself; readings that only pass it by match on this class."""
-
-
-@dataclass(frozen=True)
-class Linear(Elementwise):
-    """The identity activation: a deep network of these is a deep linear network."""
-
-
-@dataclass(frozen=True)
-class Relu(Elementwise):
-    r"""Rectifier :math:`\phi(z) = \max(z, 0)`."""
-
-
-@dataclass(frozen=True)
-class LeakyRelu(Elementwise):
-    r"""Leaky rectifier :math:`\phi(z) = \max(z, 0) + a \min(z, 0)` with ``slope`` :math:`a`."""
-
-    slope: float = 0.01
-
-
-@dataclass(frozen=True)
-class Erf(Elementwise):
-    r"""Error function :math:`\phi(z) = \mathrm{erf}(z)`."""
-
-
-@dataclass(frozen=True)
-class Tanh(Elementwise):
-    r"""Hyperbolic tangent :math:`\phi(z) = \tanh(z)`."""
-
-
-@dataclass(frozen=True)
-class Gelu(Elementwise):
-    r"""Gaussian error linear unit :math:`\phi(z) = z\,\Phi(z)`, exact (not its tanh fit)."""
-
-
-@dataclass(frozen=True)
-class Sin(Elementwise):
-    r"""Sine :math:`\phi(z) = \sin(z)`."""
-
-
-Activation: TypeAlias = Linear | Relu | LeakyRelu | Erf | Tanh | Gelu | Sin
 
 
 @dataclass(frozen=True)

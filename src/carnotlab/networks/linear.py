@@ -6,8 +6,9 @@ from typing import assert_never
 from jaxtyping import Array, Float
 
 from carnotlab.core.errors import OutOfReachError
+from carnotlab.networks.activations import Elementwise, Linear
 from carnotlab.networks.description import Network
-from carnotlab.networks.layers import Dense, Elementwise, Linear, Residual
+from carnotlab.networks.layers import Dense, Residual
 
 
 def refuse_nonlinear(network: Network) -> None:

@@ -10,9 +10,8 @@ from scipy.integrate import quad
 from scipy.special import erf, ndtr
 
 from carnotlab.core.precision import precision
-from carnotlab.networks.finite import activation
+from carnotlab.networks.activations import Erf, Gelu, LeakyRelu, Linear, Relu, Sin, Tanh, activation
 from carnotlab.networks.infinite.dual_activations import dual
-from carnotlab.networks.layers import Erf, Gelu, LeakyRelu, Linear, Relu, Sin, Tanh
 
 
 def _density(z):

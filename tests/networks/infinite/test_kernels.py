@@ -4,11 +4,12 @@ import jax
 import numpy as np
 import pytest
 
+from carnotlab.networks.activations import Erf, Gelu, LeakyRelu, Linear, Relu, Sin, Tanh
 from carnotlab.networks.description import Network, mlp
 from carnotlab.networks.infinite import kernels as module
 from carnotlab.networks.infinite.kernels import kernels, nngp_diagonal
 from carnotlab.networks.initialisation import Gaussian
-from carnotlab.networks.layers import Dense, Erf, Gelu, LeakyRelu, Linear, Relu, Residual, Sin, Tanh
+from carnotlab.networks.layers import Dense, Residual
 from carnotlab.networks.parameterization import NTK, MeanField, Standard
 
 RNG = np.random.default_rng(0)

@@ -7,11 +7,12 @@ import pytest
 
 from carnotlab.core.errors import InputError, OutOfReachError
 from carnotlab.networks import initialisation, layers, parameterization
+from carnotlab.networks.activations import LeakyRelu, Linear, Relu, Sin, Tanh
 from carnotlab.networks.description import Network, mlp
 from carnotlab.networks.infinite.kernels import kernels, nngp_diagonal
 from carnotlab.networks.infinite.limits import refuse_without_limit
 from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal
-from carnotlab.networks.layers import Dense, LeakyRelu, Linear, Relu, Residual, Sin, Tanh
+from carnotlab.networks.layers import Dense, Residual
 
 X = np.random.default_rng(0).normal(size=(5, 3))
 

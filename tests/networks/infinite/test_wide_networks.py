@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from carnotlab.core.precision import precision
+from carnotlab.networks.activations import Erf, Gelu, LeakyRelu, Relu, Sin, Tanh
 from carnotlab.networks.description import Network, mlp
 from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Gaussian
-from carnotlab.networks.layers import Dense, Erf, Gelu, LeakyRelu, Relu, Residual, Sin, Tanh
+from carnotlab.networks.layers import Dense, Residual
 from carnotlab.networks.parameterization import NTK, MeanField, Standard
 
 X = np.random.default_rng(1).uniform(-1, 1, size=(4, 5))

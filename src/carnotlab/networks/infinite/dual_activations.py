@@ -12,10 +12,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from carnotlab.networks.finite import activation
+from carnotlab.networks.activations import (
+    Activation,
+    Erf,
+    Gelu,
+    LeakyRelu,
+    Linear,
+    Relu,
+    Sin,
+    Tanh,
+    activation,
+)
 from carnotlab.networks.infinite.quadrature import Function, expected_product, relative_error
 from carnotlab.networks.infinite.tanh import mixture
-from carnotlab.networks.layers import Activation, Erf, Gelu, LeakyRelu, Linear, Relu, Sin, Tanh
 
 Numbers: TypeAlias = Float[Array, "*#shape"]
 

@@ -33,11 +33,10 @@ from jaxtyping import Float
 from carnotlab.core.data import RealArray
 from carnotlab.core.errors import require
 from carnotlab.core.precision import precision
+from carnotlab.networks.activations import Elementwise, activation
 from carnotlab.networks.description import Network
-from carnotlab.networks.finite import activation
 from carnotlab.networks.infinite.limits import refuse_without_limit
 from carnotlab.networks.infinite.recursion import Single, follow_pairs, follow_single
-from carnotlab.networks.layers import Elementwise
 
 BLOCK = 512
 """Rows and columns computed at a time."""

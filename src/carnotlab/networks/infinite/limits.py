@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias, assert_never
 
 from carnotlab.core.errors import OutOfReachError
+from carnotlab.networks.activations import Elementwise, Linear
 from carnotlab.networks.description import Network
 from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal
-from carnotlab.networks.layers import Dense, Elementwise, Layer, Linear, Residual
+from carnotlab.networks.layers import Dense, Layer, Residual
 
 State: TypeAlias = Literal["inputs", "Gaussian", "activated"]
 """What the units hold: the raw inputs, a Gaussian process, or a function of one."""

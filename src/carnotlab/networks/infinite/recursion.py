@@ -8,11 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from carnotlab.core.data import RealArray
+from carnotlab.networks.activations import Elementwise
 from carnotlab.networks.description import Network, dense_layers
 from carnotlab.networks.finite import scalings
 from carnotlab.networks.infinite.dual_activations import dual, series_error
 from carnotlab.networks.infinite.limits import gaussian_scale
-from carnotlab.networks.layers import Dense, Elementwise, Layer, Residual
+from carnotlab.networks.layers import Dense, Layer, Residual
 from carnotlab.networks.parameterization import learning_rate_scale
 
 
@@ -68,7 +69,7 @@ def follow_pairs(
 def weighted_layers(network: Network) -> tuple[Layer, ...]:
     """Return the layers from the first dense one on: what comes before only changes the inputs.
 
-    >>> from carnotlab.networks.layers import Relu
+    >>> from carnotlab.networks.activations import Relu
     >>> weighted_layers(Network(2, (Relu(), Dense(1))))
     (Dense(units=1, weight_variance=1.0, bias_variance=None),)
     """
