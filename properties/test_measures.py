@@ -19,7 +19,7 @@ from carnotlab.measures.modes import remainder_outside, strength_along
 from carnotlab.measures.similarity import cka
 from carnotlab.measures.tangent_kernel import tangent_kernel
 from carnotlab.measures.weights import pair_imbalance
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.networks.finite import Model
 
 seeds = st.integers(0, 2**32 - 1)

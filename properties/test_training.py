@@ -15,7 +15,7 @@ from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.schedules import Constant, Cosine, InverseTime, Piecewise, rate_factor
 from carnotlab.experiment.times import Evenly, Logarithmically, recorded
 from carnotlab.experiment.training import Training
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.theories.mode_dynamics import strength_at, time_to_reach
 from carnotlab.training.batches import batches

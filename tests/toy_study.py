@@ -11,7 +11,7 @@ from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
 from carnotlab.experiment.training import Training
 from carnotlab.measures.modes import MODE_STRENGTH
-from carnotlab.networks.description import deep_linear
+from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Aligned, Gaussian
 from carnotlab.runs.run import Run
 from carnotlab.studies.study import Arm, Judgement, Settings, Size, Study, StudyResult

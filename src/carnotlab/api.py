@@ -12,7 +12,8 @@ from carnotlab.experiment.times import At, Evenly, Logarithmically
 from carnotlab.experiment.training import EarlyStopping, Training
 from carnotlab.measures.base import Measure
 from carnotlab.measures.modes import MODE_STRENGTH
-from carnotlab.networks.description import Network, deep_linear, mlp
+from carnotlab.networks.architectures import deep_linear, mlp
+from carnotlab.networks.description import Network
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal, small
 from carnotlab.networks.parameterization import NTK, MeanField, Standard

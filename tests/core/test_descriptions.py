@@ -13,7 +13,7 @@ from carnotlab.core.errors import InputError
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.training import Training
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.tasks.linear_map import LinearMap
 
 # Frozen: it changes when any default or field name of these descriptions does, which orphans every
@@ -21,7 +21,7 @@ from carnotlab.tasks.linear_map import LinearMap
 FROZEN = """
 from carnotlab.core.descriptions import content_key
 from carnotlab.experiment.training import Training
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 print(content_key(mlp(3, (8, 8), 2), Training(duration=10)))
 """
 FROZEN_KEY = "e1f507e13774cf7b77399e91dd8905b9c0391714301c1fadd1d2403f77401d8e"

@@ -9,7 +9,7 @@ from carnotlab.experiment.batching import Minibatch, Online
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy
 from carnotlab.experiment.training import Training
-from carnotlab.networks.description import deep_linear, mlp
+from carnotlab.networks.architectures import deep_linear, mlp
 from carnotlab.networks.initialisation import Aligned
 from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.linear_map import LinearMap

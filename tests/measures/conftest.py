@@ -11,7 +11,7 @@ from carnotlab.core.data import Batch, Data, Modes
 from carnotlab.core.precision import precision
 from carnotlab.measures.base import State
 from carnotlab.networks.activations import Tanh
-from carnotlab.networks.description import deep_linear, mlp
+from carnotlab.networks.architectures import deep_linear, mlp
 from carnotlab.networks.finite import Model
 from carnotlab.networks.initialisation import Gaussian
 from carnotlab.networks.parameterization import MeanField, Standard

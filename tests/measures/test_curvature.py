@@ -11,7 +11,7 @@ from carnotlab.measures import curvature as c
 from carnotlab.measures.lanczos import largest_eigenvalue
 from carnotlab.measures.losses import batch_loss, train_loss
 from carnotlab.measures.tangent_kernel import tangent_kernel
-from carnotlab.networks.description import deep_linear
+from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.finite import Model
 
 

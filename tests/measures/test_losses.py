@@ -5,7 +5,7 @@ import pytest
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.errors import InputError
 from carnotlab.measures import losses
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 
 
 def outputs_by_hand(state, x):

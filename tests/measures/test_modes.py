@@ -4,7 +4,7 @@ import pytest
 from carnotlab.core.data import Batch, Data, Modes
 from carnotlab.core.errors import InputError, OutOfReachError
 from carnotlab.measures import modes as m
-from carnotlab.networks.description import deep_linear
+from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Aligned
 
 

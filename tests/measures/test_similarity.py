@@ -4,7 +4,7 @@ import pytest
 
 from carnotlab.core.errors import InputError
 from carnotlab.measures import similarity as s
-from carnotlab.networks.description import deep_linear
+from carnotlab.networks.architectures import deep_linear
 
 
 def cka_by_features(one, two):

@@ -7,7 +7,7 @@ import pytest
 from carnotlab.core.errors import OutOfReachError
 from carnotlab.measures import weights as w
 from carnotlab.measures.losses import batch_loss
-from carnotlab.networks.description import deep_linear
+from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Aligned, Balanced
 
 

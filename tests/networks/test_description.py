@@ -4,7 +4,8 @@ import pytest
 
 from carnotlab.core.errors import InputError
 from carnotlab.networks.activations import LeakyRelu, Relu, Tanh
-from carnotlab.networks.description import Network, deep_linear, dense_layers, mlp
+from carnotlab.networks.architectures import deep_linear, mlp
+from carnotlab.networks.description import Network
 from carnotlab.networks.layers import Dense, Residual
 from carnotlab.networks.parameterization import NTK, MeanField, Place, Standard
 
@@ -14,7 +15,7 @@ def test_places_of_dense_layers_inside_blocks():
     network = Network(4, (Dense(6), block, Relu(), Dense(2)))
     assert network.outputs == 2
     assert network.depth == 5
-    assert [dense.units for dense in dense_layers(network.layers)] == [6, 5, 5, 6, 2]
+    assert [layer.outputs for layer in network.maps] == [6, 5, 5, 6, 2]
     assert network.places == (
         Place(4, "input", 6),
         Place(6, "hidden", 6),
@@ -57,7 +58,7 @@ def test_descriptions_are_compared_and_hashed_by_content():
     ("make", "message"),
     [
         (lambda: Network(0, (Dense(1),)), r"inputs = 0; required: at least 1"),
-        (lambda: Network(2, (Relu(),)), r"a network without dense layers.*add a Dense layer"),
+        (lambda: Network(2, (Relu(),)), r"a network without weights.*add a Dense layer"),
         (
             lambda: Network(2, (Dense(3), Residual((Dense(4),)))),
             r"a residual block from 3 to 4 units.*end the block in Dense\(3\)",

@@ -11,7 +11,8 @@ import pytest
 from carnotlab.core.errors import OutOfReachError
 from carnotlab.core.precision import precision
 from carnotlab.networks.activations import Erf, Gelu, LeakyRelu, Linear, Relu, Sin, Tanh, activation
-from carnotlab.networks.description import Network, deep_linear, mlp
+from carnotlab.networks.architectures import deep_linear, mlp
+from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
 from carnotlab.networks.initialisation import Gaussian
 from carnotlab.networks.layers import Dense, Residual

@@ -13,7 +13,7 @@ from carnotlab.core.precision import precision
 from carnotlab.experiment.rules import Adam, GradientDescent
 from carnotlab.experiment.training import Training
 from carnotlab.networks.activations import Tanh
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.networks.finite import Model
 from carnotlab.networks.parameterization import (
     NTK,

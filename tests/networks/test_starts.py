@@ -9,7 +9,8 @@ import pytest
 from carnotlab.core.data import Modes
 from carnotlab.core.errors import InputError, OutOfReachError
 from carnotlab.core.precision import precision
-from carnotlab.networks.description import Network, deep_linear, mlp
+from carnotlab.networks.architectures import deep_linear, mlp
+from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
 from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal, small
 from carnotlab.networks.layers import Dense, Residual

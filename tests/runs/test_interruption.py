@@ -25,7 +25,7 @@ from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
 from carnotlab.experiment.training import Training
-from carnotlab.networks.description import deep_linear
+from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Aligned
 from carnotlab.runs.run import Run, execute
 from carnotlab.runs import run as module

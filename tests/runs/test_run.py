@@ -13,7 +13,7 @@ from carnotlab.experiment.rules import Adam
 from carnotlab.measures.kernel_change import kernel_change
 from carnotlab.measures.losses import train_loss as training_loss
 from carnotlab.measures.weights import weight_norm
-from carnotlab.networks.description import deep_linear
+from carnotlab.networks.architectures import deep_linear
 from carnotlab.runs import run as module
 from carnotlab.runs.run import Run, RunResult, execute
 from carnotlab.runs.store import Store

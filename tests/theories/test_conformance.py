@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 from typing import get_args
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -19,12 +20,24 @@ from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
 from carnotlab.measures.base import Measure
-from carnotlab.networks.activations import Activation
-from carnotlab.networks.description import Network, deep_linear, mlp
+from carnotlab.networks.activations import Hermite, Monomial, Pointwise, Polynomial
+from carnotlab.networks.architectures import deep_linear, mlp
+from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Gaussian
-from carnotlab.networks.layers import Dense, Layer, Residual
+from carnotlab.networks.layers import (
+    Convolution,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    GlobalSumPool,
+    Layer,
+    Product,
+    Residual,
+    SelfAttention,
+    Sum,
+)
 from carnotlab.networks.linear import refuse_nonlinear
 from carnotlab.networks.parameterization import NTK
 from carnotlab.tasks.gaussian_regression import GaussianRegression
@@ -140,21 +153,27 @@ def test_every_public_module_says_what_it_is_for(name):
     assert module.__doc__.strip().splitlines()[0].endswith((".", "?", ":"))
 
 
+SET = {
+    Dense: Dense(3),
+    Convolution: Convolution(3),
+    SelfAttention: SelfAttention(3),
+    Residual: Residual((Dense(3),)),
+    Sum: Sum(((), (Dense(3),))),
+    Product: Product(((Dense(3),), (Dense(3),))),
+    Monomial: Monomial(2),
+    Polynomial: Polynomial((0.0, 1.0)),
+    Hermite: Hermite(2),
+    Pointwise: Pointwise(jnp.tanh),
+}
+"""Layers that need settings."""
+
+
 def layers():
     """Return an instance of every kind of layer in the closed union."""
-    for kind in get_args(Layer):
-        if kind is Dense:
-            yield Dense(3)
-        elif kind is Residual:
-            yield Residual((Dense(3),))
-        else:
-            yield kind()
+    return [SET[kind] if kind in SET else kind() for kind in get_args(Layer)]
 
 
-def test_the_union_of_layers_is_closed():
-    kinds = {type(layer) for layer in layers()}
-    assert kinds == {Dense, Residual, *get_args(Activation)}
-    assert len(kinds) == len(get_args(Layer))
+FLAT = (Flatten, GlobalAveragePool, GlobalSumPool)
 
 
 def refusal_of(reading, network):
@@ -166,13 +185,15 @@ def refusal_of(reading, network):
     return None
 
 
-@pytest.mark.parametrize("layer", list(layers()), ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize("layer", layers(), ids=lambda layer: type(layer).__name__)
 def test_every_layer_has_a_reading_or_a_refusal_everywhere(layer):
-    network = Network(2, (Dense(3), layer, Dense(1)), NTK())
+    flat = () if isinstance(layer, FLAT) else (Flatten(),)
+    network = Network((3, 2), (Dense(3), layer, *flat, Dense(1)), NTK())
     model = Model(network)
-    outputs = model.apply(model.start(0), np.ones((4, 2), np.float32))
+    x = np.ones((4, 3, 2), np.float32)
+    outputs = model.apply(model.start(0), x)
     assert outputs.shape == (4, 1)
     assert np.isfinite(outputs).all()
-    for reading in (refuse_nonlinear, lambda one: kernels(one, np.eye(2))):
+    for reading in (refuse_nonlinear, lambda one: kernels(one, x)):
         refusal = refusal_of(reading, network)
         assert refusal is None or refusal.instead

@@ -14,7 +14,7 @@ from carnotlab.experiment.rules import Adam, GradientDescent, GradientFlow
 from carnotlab.experiment.schedules import Cosine
 from carnotlab.experiment.times import Evenly
 from carnotlab.experiment.training import EarlyStopping, Training
-from carnotlab.networks.description import deep_linear, mlp
+from carnotlab.networks.architectures import deep_linear, mlp
 from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian
 from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.linear_map import LinearMap

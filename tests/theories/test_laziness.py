@@ -8,7 +8,8 @@ from carnotlab.core.precision import precision
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.training import Training
 from carnotlab.networks.activations import Tanh
-from carnotlab.networks.description import Network, mlp
+from carnotlab.networks.architectures import mlp
+from carnotlab.networks.description import Network
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.layers import Dense
 from carnotlab.networks.parameterization import NTK, MeanField

@@ -15,7 +15,7 @@ from carnotlab.experiment.times import At, Logarithmically
 from carnotlab.experiment.training import EarlyStopping, Training
 from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.networks.activations import Erf
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.networks.infinite.kernels import kernels, nngp_diagonal
 from carnotlab.networks.initialisation import Orthogonal
 from carnotlab.networks.parameterization import NTK, MeanField, Standard

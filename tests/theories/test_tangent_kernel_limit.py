@@ -7,7 +7,7 @@ from carnotlab.core.errors import OutOfReachError
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Orthogonal
 from carnotlab.tasks.gaussian_regression import GaussianRegression

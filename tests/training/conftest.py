@@ -10,7 +10,7 @@ import pytest
 from carnotlab.core.quantities import Quantity
 from carnotlab.measures.base import Measure
 from carnotlab.networks.activations import Tanh
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.networks.parameterization import MeanField, Standard
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 

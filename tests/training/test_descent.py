@@ -17,7 +17,7 @@ from carnotlab.measures.losses import test_loss as held_out_loss
 from carnotlab.measures.losses import test_prediction as held_out_outputs
 from carnotlab.measures.losses import train_loss as training_loss
 from carnotlab.measures.losses import train_prediction as training_outputs
-from carnotlab.networks.description import deep_linear
+from carnotlab.networks.architectures import deep_linear
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.training.batches import batches
 from carnotlab.training.train import train, train_sweep

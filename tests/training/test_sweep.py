@@ -10,7 +10,7 @@ from carnotlab.experiment.rules import Adam, GradientDescent
 from carnotlab.experiment.schedules import Exponential
 from carnotlab.experiment.training import Training
 from carnotlab.networks.activations import LeakyRelu
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.networks.parameterization import MeanField
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.training.sweep import differing_numbers, number_at, rebuild, skeleton, with_numbers

@@ -21,7 +21,7 @@ from carnotlab.measures.base import Measure
 from carnotlab.measures.losses import test_loss as held_out_loss
 from carnotlab.measures.losses import train_loss as training_loss
 from carnotlab.measures.losses import train_prediction as training_outputs
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.networks.parameterization import MeanField
 from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.gaussian_regression import GaussianRegression
@@ -41,7 +41,7 @@ from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
 from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import train_loss, train_prediction
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.training.train import train
 task = GaussianRegression(3, samples=8, outputs=2, held_out=4)
@@ -116,7 +116,7 @@ from carnotlab.experiment.rules import GradientFlow
 from carnotlab.experiment.times import Evenly
 from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import train_loss
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.training.train import train
 task = GaussianRegression(3, samples=8, outputs=2, held_out=4)

@@ -13,10 +13,12 @@ from carnotlab.core.errors import InputError, require
 from carnotlab.core.precision import precision
 from carnotlab.experiment.batching import Minibatch, Online
 from carnotlab.experiment.losses import CrossEntropy
+from carnotlab.experiment.rules import GradientFlow
 from carnotlab.experiment.training import Training
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model, Weights
 from carnotlab.networks.initialisation import Aligned
+from carnotlab.networks.layers import has_noise
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.statistics import input_output_modes
 
@@ -35,8 +37,8 @@ class Experiment:
 
     def __post_init__(self) -> None:
         require(
-            self.network.inputs == self.task.input_size,
-            f"a network of {self.network.inputs} inputs on a task of {self.task.input_size}",
+            self.network.input_size == self.task.input_size,
+            f"a network of {self.network.input_size} inputs on a task of {self.task.input_size}",
             "equal sizes",
             f"set inputs={self.task.input_size}",
         )
@@ -52,6 +54,13 @@ class Experiment:
                 "cross-entropy on real-valued targets",
                 "one-hot classes",
                 "use SquaredError()",
+            )
+        if isinstance(self.training.rule, GradientFlow):
+            require(
+                not has_noise(self.network.layers),
+                "Dropout under gradient flow, which has no steps to draw noise at",
+                "a rule with steps",
+                "use GradientDescent() or Adam()",
             )
         match self.training.batching:
             case Minibatch(size):

@@ -1,41 +1,66 @@
 """The network as plain data: inputs, layers, parameterization, initialisation."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
+from math import prod
 
-from carnotlab.core.errors import InputError, require
-from carnotlab.networks.activations import Activation, Elementwise, Relu
+from carnotlab.core.errors import require
 from carnotlab.networks.initialisation import Gaussian, Initialisation
-from carnotlab.networks.layers import Dense, Layer, Residual
-from carnotlab.networks.parameterization import NTK, Parameterization, Place, Standard
+from carnotlab.networks.layers import Layer
+from carnotlab.networks.parameterization import Parameterization, Place, Standard
+from carnotlab.networks.shapes import WeightedMap, behind, weighted_maps
 
 
 @dataclass(frozen=True)
 class Network:
     """A description with several readings: finite, linear, infinitely wide. Holds no arrays.
 
-    Inputs of any shape are flattened to ``inputs`` numbers.
+    ``inputs`` is a number of units, to which samples of any shape are flattened, or the shape of a
+    sample with its channels last: ``(length, channels)`` or ``(height, width, channels)``.
+    The weights of the first ``frozen`` linear maps are not trained.
 
     Raises:
-        InputError: if there is no dense layer, or a residual block changes the size of its input.
+        InputError: if no layer has weights, or a layer does not fit the one before it.
 
+    >>> from carnotlab.networks.activations import Relu
+    >>> from carnotlab.networks.layers import Dense
     >>> Network(2, (Dense(3), Relu(), Dense(1))).outputs
     1
     """
 
-    inputs: int
+    inputs: int | tuple[int, ...]
     layers: tuple[Layer, ...]
     parameterization: Parameterization = field(default_factory=Standard)
     initialisation: Initialisation = field(default_factory=Gaussian)
+    frozen: int = 0
 
     def __post_init__(self) -> None:
-        require(self.inputs >= 1, f"inputs = {self.inputs}", "at least 1", "give the input size")
-        count = sum(1 for _ in dense_layers(self.layers))
-        require(count > 0, "a network without dense layers", "at least one", "add a Dense layer")
-        sizes(self.inputs, self.layers)
+        require(
+            len(self.shape) > 0 and min(self.shape) >= 1,
+            f"inputs = {self.inputs}",
+            "at least 1 along every axis",
+            "give the input size",
+        )
+        maps = self.maps
+        require(
+            len(maps) > 0,
+            "a network without weights",
+            "at least one layer that has some",
+            "add a Dense layer",
+        )
+        require(
+            len(self.output_shape) == 1,
+            f"outputs of shape {self.output_shape}",
+            "outputs without positions",
+            "end in Flatten or GlobalAveragePool and Dense",
+        )
+        require(
+            0 <= self.frozen < len(maps),
+            f"frozen = {self.frozen} of {len(maps)} linear maps with weights",
+            f"from 0 to {len(maps) - 1}",
+            "train the last one at least",
+        )
         if not isinstance(self.parameterization, Standard):
-            for layer in dense_layers(self.layers):
+            for layer in maps:
                 require(
                     layer.bias_variance != 0.0,
                     f"bias_variance = 0 under {type(self.parameterization).__name__}, "
@@ -45,128 +70,41 @@ class Network:
                 )
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a sample in front of the first layer."""
+        return self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)
+
+    @property
+    def input_size(self) -> int:
+        """How many numbers a sample is."""
+        return prod(self.shape)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of a sample behind the last layer."""
+        return behind(self.shape, self.layers)
+
+    @property
     def outputs(self) -> int:
         """Number of outputs."""
-        return sizes(self.inputs, self.layers)
+        return prod(self.output_shape)
+
+    @property
+    def maps(self) -> tuple[WeightedMap, ...]:
+        """The linear maps with weights, in order of the forward pass."""
+        return tuple(weighted_maps(self.shape, self.layers))
 
     @property
     def depth(self) -> int:
-        """Number of weight layers, those inside residual blocks included."""
-        return sum(1 for _ in dense_layers(self.layers))
+        """Number of linear maps with weights, those inside branches included."""
+        return len(self.maps)
 
     @property
     def places(self) -> tuple[Place, ...]:
-        """Where each dense layer stands, in order of the forward pass."""
-        fan_ins = tuple(_fan_ins(self.inputs, self.layers))
+        """Where each linear map with weights stands, in order of the forward pass."""
+        fan_ins = tuple(layer.fan_in for layer in self.maps)
         last = len(fan_ins) - 1
         return tuple(
             Place(n, "output" if i == last else "input" if i == 0 else "hidden", fan_ins[-1])
             for i, n in enumerate(fan_ins)
         )
-
-
-def dense_layers(layers: Sequence[Layer]) -> Iterator[Dense]:
-    """Yield the dense layers in order of the forward pass, residual blocks included."""
-    for layer in layers:
-        match layer:
-            case Dense():
-                yield layer
-            case Residual(inside):
-                yield from dense_layers(inside)
-            case Elementwise():
-                pass
-            case _:
-                assert_never(layer)
-
-
-def sizes(inputs: int, layers: Sequence[Layer]) -> int:
-    """Return the number of outputs of some layers on ``inputs`` numbers.
-
-    >>> sizes(4, (Dense(3), Residual((Relu(), Dense(3)))))
-    3
-    """
-    size = inputs
-    for layer in layers:
-        match layer:
-            case Dense(units):
-                size = units
-            case Residual(inside):
-                after = sizes(size, inside)
-                if after != size:
-                    raise InputError(
-                        f"a residual block from {size} to {after} units",
-                        "the same size before and after",
-                        f"end the block in Dense({size})",
-                    )
-            case Elementwise():
-                pass
-            case _:
-                assert_never(layer)
-    return size
-
-
-def _fan_ins(inputs: int, layers: Sequence[Layer]) -> Iterator[int]:
-    size = inputs
-    for layer in layers:
-        match layer:
-            case Dense(units):
-                yield size
-                size = units
-            case Residual(inside):
-                yield from _fan_ins(size, inside)
-            case Elementwise():
-                pass
-            case _:
-                assert_never(layer)
-
-
-def mlp(
-    inputs: int,
-    hidden: Sequence[int],
-    outputs: int,
-    *,
-    activation: Activation | None = None,
-    weight_variance: float = 2.0,
-    output_variance: float = 1.0,
-    bias_variance: float | None = None,
-    parameterization: Parameterization | None = None,
-    initialisation: Initialisation | None = None,
-) -> Network:
-    r"""Return a multilayer perceptron, rectifying by default, with NTK parameterization.
-
-    ``weight_variance`` is :math:`\sigma_w^2` of every layer but the last, whose variance is
-    ``output_variance``: it sets the size of the output at the start.
-
-    >>> mlp(64, (512, 512), 10).depth
-    3
-    """
-    chosen: Activation = Relu() if activation is None else activation
-    layers: list[Layer] = []
-    for units in hidden:
-        layers += [Dense(units, weight_variance, bias_variance), chosen]
-    return Network(
-        inputs,
-        (*layers, Dense(outputs, output_variance, bias_variance)),
-        NTK() if parameterization is None else parameterization,
-        Gaussian() if initialisation is None else initialisation,
-    )
-
-
-def deep_linear(
-    inputs: int,
-    hidden: Sequence[int],
-    outputs: int,
-    *,
-    initialisation: Initialisation | None = None,
-) -> Network:
-    """Return a deep linear network: dense layers and nothing else, standard parameterization.
-
-    >>> deep_linear(8, (16,), 4).depth
-    2
-    """
-    return Network(
-        inputs,
-        tuple(Dense(units) for units in (*hidden, outputs)),
-        Standard(),
-        Gaussian() if initialisation is None else initialisation,
-    )

@@ -1,24 +1,25 @@
 """The finite reading: weights that can be drawn, and functions of them that can be trained."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias, assert_never
+from typing import Any, TypeAlias
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from carnotlab.core.data import Modes
 from carnotlab.core.keys import key_for
-from carnotlab.networks.activations import Elementwise, activation
-from carnotlab.networks.description import Network, dense_layers
-from carnotlab.networks.layers import Dense, Layer, Residual
+from carnotlab.networks.description import Network
+from carnotlab.networks.forward import Pass, apply_layers
 from carnotlab.networks.linear import linear_factors
 from carnotlab.networks.parameterization import RuleKind, Scaling, learning_rate_scale, scaling
 from carnotlab.networks.starts import starting_matrices
 
 Weights: TypeAlias = tuple[dict[str, Array], ...]
-"""One dictionary a dense layer, in order: ``weight: [out, in]`` and, if any, ``bias: [out]``."""
+"""One dictionary a linear map, in order: ``weight`` and, if any, ``bias: [out]``.
+
+``weight`` is ``[out, in]``, or ``[*size, in, out]`` in a convolution.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Model:
 
     ``apply(weights, x)`` maps ``x: [n, *input]`` to ``[n, outputs]``.
 
-    >>> from carnotlab.networks.description import mlp
+    >>> import jax.numpy as jnp
+    >>> from carnotlab.networks.architectures import mlp
     >>> model = Model(mlp(2, (8,), 1))
     >>> weights = model.start(0)
     >>> model.apply(weights, jnp.ones((3, 2))).shape
@@ -41,14 +43,19 @@ class Model:
         key = key_for(seed, "weights")
         return _draw(self.network, key, modes)
 
-    def apply(self, weights: Weights, x: Float[Array, "n *input"]) -> Float[Array, "n outputs"]:
-        """Return the outputs."""
-        return self._forward(weights, x, lambda _: None)
+    def apply(
+        self,
+        weights: Weights,
+        x: Float[Array, "n *input"],
+        noise: Key[Array, ""] | None = None,
+    ) -> Float[Array, "n outputs"]:
+        """Return the outputs; `Dropout` leaves units out where there is a key for its ``noise``."""
+        return self._forward(weights, x, lambda _: None, noise)
 
     def hidden(
         self, weights: Weights, x: Float[Array, "n *input"]
-    ) -> tuple[Float[Array, "n units"], ...]:
-        """Return the input of every dense layer after the first: the hidden representations."""
+    ) -> tuple[Float[Array, "n *positions units"], ...]:
+        """Return the input of every linear map after the first: the hidden representations."""
         seen: list[Array] = []
         self._forward(weights, x, seen.append)
         return tuple(seen[1:])
@@ -65,64 +72,41 @@ class Model:
         )
 
     def rate_scales(self, rule: RuleKind) -> tuple[float, ...]:
-        """Return the learning-rate factor of each dense layer."""
-        kind = self.network.parameterization
-        return tuple(learning_rate_scale(kind, place, rule) for place in self.network.places)
+        """Return the learning-rate factor of each linear map: 0 where it is frozen."""
+        kind, frozen = self.network.parameterization, self.network.frozen
+        return tuple(
+            learning_rate_scale(kind, place, rule) if index >= frozen else 0.0
+            for index, place in enumerate(self.network.places)
+        )
 
     def _forward(
-        self, weights: Weights, x: Array, see: Callable[[Array], None]
+        self,
+        weights: Weights,
+        x: Array,
+        see: Callable[[Array], None],
+        noise: Key[Array, ""] | None = None,
     ) -> Float[Array, "n outputs"]:
         steps = iter(zip(scalings(self.network), weights, strict=True))
-        flat = x.reshape(x.shape[0], self.network.inputs)
-        return _apply_layers(self.network.layers, steps, flat, see)
+        shaped = x.reshape(x.shape[0], *self.network.shape)
+        return apply_layers(self.network.layers, Pass(steps, see, noise), shaped)
 
 
 def scalings(network: Network) -> tuple[Scaling, ...]:
-    """Return the parameterization's multipliers and spreads for each dense layer in order."""
+    """Return the parameterization's multipliers and spreads for each linear map in order."""
     return tuple(
-        scaling(network.parameterization, place, dense.weight_variance, _bias_variance(dense))
-        for place, dense in zip(network.places, dense_layers(network.layers), strict=True)
+        scaling(network.parameterization, place, layer.weight_variance, layer.bias_variance or 0.0)
+        for place, layer in zip(network.places, network.maps, strict=True)
     )
-
-
-def _apply_layers(
-    layers: Sequence[Layer],
-    steps: Iterator[tuple[Scaling, dict[str, Array]]],
-    x: Array,
-    see: Callable[[Array], None],
-) -> Array:
-    for layer in layers:
-        match layer:
-            case Dense():
-                see(x)
-                scale, stored = next(steps)
-                # The multiplier goes onto the smaller operand's product, not onto the weights,
-                # so that no scaled copy of a wide matrix is made at every step.
-                x = scale.weight_multiplier * (x @ stored["weight"].T)
-                if "bias" in stored:
-                    x = x + scale.bias_multiplier * stored["bias"]
-            case Residual(inside):
-                x = x + _apply_layers(inside, steps, x, see)
-            case Elementwise():
-                x = activation(layer)(x)
-            case _:
-                assert_never(layer)
-    return x
 
 
 def _draw(network: Network, key: Key[Array, ""], modes: Modes | None) -> Weights:
     weight_key, bias_key = jax.random.split(key)
     matrices = starting_matrices(network, weight_key, modes)
-    layers = tuple(dense_layers(network.layers))
     weights: list[dict[str, Any]] = []
-    for index, (dense, scale) in enumerate(zip(layers, scalings(network), strict=True)):
+    for index, (its, scale) in enumerate(zip(network.maps, scalings(network), strict=True)):
         layer = {"weight": matrices[index] / scale.weight_multiplier}
-        if dense.bias_variance is not None:
-            draw = jax.random.normal(jax.random.fold_in(bias_key, index), (dense.units,))
+        if its.bias_variance is not None:
+            draw = jax.random.normal(jax.random.fold_in(bias_key, index), (its.outputs,))
             layer["bias"] = scale.bias_std * draw
         weights.append(layer)
     return tuple(weights)
-
-
-def _bias_variance(dense: Dense) -> float:
-    return 0.0 if dense.bias_variance is None else dense.bias_variance

@@ -1,20 +1,20 @@
 """The linear reading: a deep linear network as the chain of matrices it multiplies by."""
 
 from collections.abc import Sequence
-from typing import assert_never
 
 from jaxtyping import Array, Float
 
 from carnotlab.core.errors import OutOfReachError
-from carnotlab.networks.activations import Elementwise, Linear
+from carnotlab.networks.activations import Linear
 from carnotlab.networks.description import Network
+from carnotlab.networks.elementwise import Elementwise
 from carnotlab.networks.layers import Dense, Residual
 
 
 def refuse_nonlinear(network: Network) -> None:
     """Raise `OutOfReachError` unless the network is a chain of matrices.
 
-    >>> from carnotlab.networks.description import deep_linear
+    >>> from carnotlab.networks.architectures import deep_linear
     >>> refuse_nonlinear(deep_linear(4, (8,), 2))
     """
     for layer in network.layers:
@@ -28,7 +28,7 @@ def refuse_nonlinear(network: Network) -> None:
             case Residual():
                 reason, mend = "a residual block", "use a plain chain of Dense layers"
             case _:
-                assert_never(layer)
+                reason, mend = f"a {type(layer).__name__}", "use a plain chain of Dense layers"
         raise OutOfReachError(f"{reason} in the linear reading", "dense layers only", mend)
 
 

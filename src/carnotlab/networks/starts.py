@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from carnotlab.core.data import Modes
-from carnotlab.core.errors import InputError, require
-from carnotlab.networks.description import Network, dense_layers
+from carnotlab.core.errors import InputError, OutOfReachError, require
+from carnotlab.networks.description import Network
 from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal
 from carnotlab.networks.linear import refuse_nonlinear
 from carnotlab.networks.parameterization import scaling
@@ -17,26 +17,26 @@ from carnotlab.networks.parameterization import scaling
 
 def starting_matrices(
     network: Network, key: Key[Array, ""], modes: Modes | None
-) -> tuple[Float[Array, "out in"], ...]:
-    """Return the effective matrix of every dense layer (multiplier times stored weights).
+) -> tuple[Float[Array, "..."], ...]:
+    """Return the effective matrix of every linear map (multiplier times stored weights).
 
     Raises:
         InputError: if the start is `Aligned` and no modes are given, or a layer is too narrow to
             carry every mode.
         OutOfReachError: if the start is defined for deep linear networks only.
     """
-    layers = tuple(dense_layers(network.layers))
-    fan_ins = tuple(place.fan_in for place in network.places)
-    shapes = tuple((dense.units, n) for dense, n in zip(layers, fan_ins, strict=True))
+    filters = tuple(layer.shape for layer in network.maps)
+    shapes = tuple((layer.outputs, layer.fan_in) for layer in network.maps)
     keys = jax.random.split(key, len(shapes))
     match network.initialisation:
         case Gaussian(scale):
             spreads = tuple(_spread(network, place_index) for place_index in range(len(shapes)))
             return tuple(
                 scale * s * jax.random.normal(k, shape)
-                for k, shape, s in zip(keys, shapes, spreads, strict=True)
+                for k, shape, s in zip(keys, filters, spreads, strict=True)
             )
         case Orthogonal(gain):
+            _refuse_convolutions(filters)
             return tuple(
                 gain * _orthogonal(k, *shape) for k, shape in zip(keys, shapes, strict=True)
             )
@@ -59,10 +59,18 @@ def starting_matrices(
 
 
 def _spread(network: Network, index: int) -> float:
-    place = network.places[index]
-    dense = tuple(dense_layers(network.layers))[index]
-    scale = scaling(network.parameterization, place, dense.weight_variance, 0.0)
+    place, layer = network.places[index], network.maps[index]
+    scale = scaling(network.parameterization, place, layer.weight_variance, 0.0)
     return scale.weight_multiplier * scale.weight_std
+
+
+def _refuse_convolutions(filters: tuple[tuple[int, ...], ...]) -> None:
+    if any(len(shape) != 2 for shape in filters):
+        raise OutOfReachError(
+            "an orthogonal start of a convolution",
+            "layers that are matrices",
+            "use Gaussian(), or Dense layers",
+        )
 
 
 def _orthogonal(key: Key[Array, ""], rows: int, columns: int) -> Float[Array, "rows columns"]:

@@ -13,7 +13,7 @@ from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
 from carnotlab.experiment.training import Training
 from carnotlab.measures.modes import MODE_STRENGTH
-from carnotlab.networks.description import deep_linear
+from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Aligned, Gaussian, Initialisation
 from carnotlab.runs.run import Run
 from carnotlab.studies.errors import mean_course_error, observed

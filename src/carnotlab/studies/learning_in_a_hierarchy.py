@@ -17,7 +17,7 @@ from carnotlab.experiment.times import Evenly
 from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import TRAIN_PREDICTION, train_prediction
 from carnotlab.measures.modes import MODE_STRENGTH
-from carnotlab.networks.description import deep_linear
+from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Gaussian
 from carnotlab.runs.run import Run, RunResult
 from carnotlab.studies.data_folder import VARIABLE, find_data

@@ -15,7 +15,7 @@ from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At, Logarithmically
 from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import TEST_LOSS, TEST_PREDICTION
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
 from carnotlab.runs.run import Run, RunResult

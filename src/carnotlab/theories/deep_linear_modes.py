@@ -41,7 +41,7 @@ class DeepLinearModes(Theory):
     it depends on the start. Source: saxe2014.
 
     >>> from carnotlab.experiment.training import Training
-    >>> from carnotlab.networks.description import deep_linear
+    >>> from carnotlab.networks.architectures import deep_linear
     >>> from carnotlab.tasks.linear_map import LinearMap
     >>> experiment = Experiment(
     ...     LinearMap(4, 3, strengths=(2.0, 1.0)),

@@ -73,7 +73,7 @@ class LazyKernel(Theory):
     decay toward zero is not. Sources: jacot2018, lee2019.
 
     >>> from carnotlab.experiment.training import Training
-    >>> from carnotlab.networks.description import mlp
+    >>> from carnotlab.networks.architectures import mlp
     >>> from carnotlab.tasks.gaussian_regression import GaussianRegression
     >>> task = GaussianRegression(3, samples=8)
     >>> experiment = Experiment(task, mlp(3, (64,), 1), Training(GradientDescent(0.5), 10_000))
@@ -178,7 +178,7 @@ def _rule_and_ridge(experiment: Experiment) -> tuple[GradientDescent | GradientF
             "none, or decay toward the start, which is ridge regression",
             "set decay_to_start=True",
         )
-    scale = experiment.model.rate_scales(rule_kind(rule))[0]
+    scale = experiment.model.rate_scales(rule_kind(rule))[-1]
     return rule, scale * training.weight_decay
 
 

@@ -6,6 +6,7 @@ from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import SquaredError
 from carnotlab.experiment.rules import GradientDescent, GradientFlow
 from carnotlab.experiment.schedules import Constant
+from carnotlab.networks.layers import has_noise
 
 
 def full_batch_rule(experiment: Experiment, theory: str) -> GradientDescent | GradientFlow:
@@ -20,6 +21,7 @@ def full_batch_rule(experiment: Experiment, theory: str) -> GradientDescent | Gr
         (training.batching == FullBatch(), training.batching, "FullBatch()"),
         (training.schedule == Constant(), training.schedule, "Constant()"),
         (training.early_stopping is None, training.early_stopping, "early_stopping=None"),
+        (not has_noise(experiment.network.layers), "Dropout", "a network without it"),
     )
     for fits, given, instead in required:
         if not fits:

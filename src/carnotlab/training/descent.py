@@ -14,6 +14,7 @@ from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import loss_function
 from carnotlab.experiment.schedules import rate_factor
 from carnotlab.networks.finite import Model, Weights
+from carnotlab.networks.layers import has_noise
 from carnotlab.training.batches import batches
 from carnotlab.training.objective import loss_and_gradient, scale_layers
 from carnotlab.training.optimizers import optimizer
@@ -78,7 +79,9 @@ def descend(
         experiment = experiment_of(own)
         model, training = experiment.model, experiment.training
         order, batch = drawing.draw(member.order, member.key, index, data.train)
-        value, slope = loss_and_gradient(model, training)(member.weights, member.start, batch)
+        noise = _noise(model, member.key, index)
+        gradient = loss_and_gradient(model, training)
+        value, slope = gradient(member.weights, member.start, batch, noise)
         rule: Any = optimizer(training.rule)
         updates, memory = rule.update(slope, member.memory, member.weights)
         factor = rate_factor(training.schedule, index, steps)
@@ -133,6 +136,13 @@ def descend(
     members, records = jax.lax.scan(interval, members, jnp.asarray(bounds))
     records = jax.tree.map(lambda array: jnp.moveaxis(array, 0, 1), records)
     return Outcome(records, members.diverged_at, members.stopped_at)
+
+
+def _noise(model: Model, key: Key[Array, ""], step: Int[Array, ""]) -> Key[Array, ""] | None:
+    """Return a step's key for units left out, apart from the keys that batches are drawn with."""
+    if not has_noise(model.network.layers):
+        return None
+    return jax.random.fold_in(jax.random.split(key)[1], step)
 
 
 def _first(

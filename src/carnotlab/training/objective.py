@@ -1,11 +1,10 @@
 """What is minimized: the loss on a batch plus weight decay, and its gradient."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
 from carnotlab.core.data import Batch
 from carnotlab.experiment.losses import loss_function
@@ -13,23 +12,34 @@ from carnotlab.experiment.rules import rule_kind
 from carnotlab.experiment.training import Training
 from carnotlab.networks.finite import Model, Weights
 
-Gradient = Callable[[Weights, Weights, Batch], tuple[Float[Array, ""], Weights]]
+
+
+class Gradient(Protocol):
+    """Of the loss with decay, by stored weights; and the loss without decay."""
+
+    def __call__(
+        self, weights: Weights, start: Weights, batch: Batch, noise: Key[Array, ""] | None = None
+    ) -> tuple[Float[Array, ""], Weights]:
+        """Return both on a batch; ``noise`` is the key of `Dropout`."""
+        ...
 
 
 def loss_and_gradient(model: Model, training: Training) -> Gradient:
-    """Return ``(weights, start, batch) -> (loss without decay, gradient with decay)``."""
+    """Return ``(weights, start, batch, noise) -> (loss without decay, gradient with decay)``."""
     loss = loss_function(training.loss)
 
-    def on_batch(weights: Weights, batch: Batch) -> Float[Array, ""]:
-        return loss(model.apply(weights, jnp.asarray(batch.x)), jnp.asarray(batch.y))
+    def on_batch(
+        weights: Weights, batch: Batch, noise: Key[Array, ""] | None
+    ) -> Float[Array, ""]:
+        return loss(model.apply(weights, jnp.asarray(batch.x), noise), jnp.asarray(batch.y))
 
     decay = training.weight_decay
     plain = isinstance(decay, float) and decay == 0.0
 
     def gradient(
-        weights: Weights, start: Weights, batch: Batch
+        weights: Weights, start: Weights, batch: Batch, noise: Key[Array, ""] | None = None
     ) -> tuple[Float[Array, ""], Weights]:
-        value, slope = jax.value_and_grad(on_batch)(weights, batch)
+        value, slope = jax.value_and_grad(on_batch)(weights, batch, noise)
         if plain:
             return value, slope
         pull: Any = (

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from carnotlab.networks.activations import Erf, Gelu, LeakyRelu, Linear, Relu, Sin, Tanh
-from carnotlab.networks.description import Network, mlp
-from carnotlab.networks.infinite import kernels as module
+from carnotlab.networks.architectures import mlp
+from carnotlab.networks.description import Network
+from carnotlab.networks.infinite import general as module
 from carnotlab.networks.infinite.kernels import kernels, nngp_diagonal
 from carnotlab.networks.initialisation import Gaussian
 from carnotlab.networks.layers import Dense, Residual

@@ -9,7 +9,8 @@ import pytest
 
 from carnotlab.core.precision import precision
 from carnotlab.networks.activations import Erf, Gelu, LeakyRelu, Relu, Sin, Tanh
-from carnotlab.networks.description import Network, mlp
+from carnotlab.networks.architectures import mlp
+from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Gaussian

@@ -61,7 +61,7 @@ def coefficients(
     fn: Function, variance: Float[Array, "*shape"], order: int
 ) -> Float[Array, "*shape order"]:
     r"""Return :math:`h_k(a)` for :math:`k` < ``order`` at each variance :math:`a`."""
-    nodes, _, basis = rule(order)
+    nodes, _, basis = (jnp.asarray(part, variance.dtype) for part in rule(order))
     values = fn(jnp.sqrt(variance)[..., None] * nodes)
     return values @ basis.T
 
@@ -99,17 +99,18 @@ def relative_error(
     r"""Bound the error of `expected_product` at equal variances, relative to :math:`E[f^2]`.
 
     The truncated tail is largest at :math:`\rho = \pm 1`, where by Parseval it is
-    :math:`E[f^2] - \sum_{k} h_k^2`; for unequal variances the geometric mean of both bounds it.
-    To this is added how much the :math:`h_k^2` change when every other node is left out, which is
-    more than their own error.
+    :math:`E[f^2] - \sum_{k} h_k^2`. To this is added how much the :math:`h_k^2` change when every
+    other node is left out, which is more than their own error. For unequal variances the larger
+    bound holds, relative to the root of both :math:`E[f^2]`.
 
     >>> float(relative_error(lambda z: z**2, jnp.ones(1), 4)[0]) < 1e-5
     True
     """
-    nodes, weights, basis = rule(order)
+    nodes, weights, basis = (jnp.asarray(part, variance.dtype) for part in rule(order))
     values = fn(jnp.sqrt(variance)[..., None] * nodes)
     square = values**2 @ weights
     fine = (values @ basis.T) ** 2
     coarse = (values[..., ::2] @ (2 * basis[:, ::2]).T) ** 2
     error = jnp.abs(square - jnp.sum(fine, axis=-1)) + jnp.sum(jnp.abs(fine - coarse), axis=-1)
-    return jnp.where(square > 0, error / jnp.where(square > 0, square, 1.0), 0.0)
+    # Not where the square is above zero: what is no number must not pass for exact.
+    return jnp.where(square == 0, 0.0, error / jnp.where(square == 0, 1.0, square))

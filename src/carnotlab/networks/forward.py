@@ -1,0 +1,197 @@
+"""The forward pass of a finite network, layer by layer."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from operator import add, mul
+from typing import TypeAlias, assert_never
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Key
+
+from carnotlab.networks.activations import activation
+from carnotlab.networks.elementwise import Elementwise
+from carnotlab.networks.layers import (
+    AveragePool,
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePool,
+    GlobalSumPool,
+    Layer,
+    LayerNorm,
+    MaxPool,
+    Product,
+    Residual,
+    SelfAttention,
+    Sum,
+    SumPool,
+    branches_of,
+)
+from carnotlab.networks.parameterization import Scaling
+from carnotlab.networks.windows import Window, window
+
+VARIANCE_FLOOR = 1e-12
+"""Added to the variance in a layer norm, so that a constant sample has no infinite outputs."""
+
+
+Unweighted: TypeAlias = (
+    AveragePool | SumPool | MaxPool | GlobalAveragePool | GlobalSumPool | Flatten | LayerNorm
+)
+
+
+class Pass:
+    """What a forward pass consumes on its way: weights in order, and keys for noise."""
+
+    def __init__(
+        self,
+        steps: Iterator[tuple[Scaling, dict[str, Array]]],
+        see: Callable[[Array], None],
+        noise: Key[Array, ""] | None,
+    ) -> None:
+        self._steps, self._see, self._noise, self._drawn = steps, see, noise, 0
+
+    def key(self) -> Key[Array, ""] | None:
+        """Return the next layer's key for noise, or none where the pass has none."""
+        self._drawn += 1
+        return None if self._noise is None else jax.random.fold_in(self._noise, self._drawn)
+
+    def dense(self, x: Float[Array, "*axes units"]) -> Float[Array, "*axes out"]:
+        """Apply the next linear map at every position alike."""
+        self._see(x)
+        scale, stored = next(self._steps)
+        # The multiplier goes onto the smaller operand's product, not onto the weights,
+        # so that no scaled copy of a wide matrix is made at every step.
+        return _biased(scale, stored, scale.weight_multiplier * (x @ stored["weight"].T))
+
+    def convolve(self, layer: Convolution, x: Array) -> Array:
+        """Apply the next linear map around every position."""
+        self._see(x)
+        scale, stored = next(self._steps)
+        its = window(layer, x.shape[1:-1])
+        if its.circular:
+            x = _padded(x, its, "wrap")
+        axes = "HW"[: len(its.size)]
+        product = lax.conv_general_dilated(
+            x,
+            stored["weight"],
+            its.stride,
+            [(0, 0)] * len(its.size) if its.circular else its.pads,
+            dimension_numbers=(f"N{axes}C", f"{axes}IO", f"N{axes}C"),
+        )
+        return _biased(scale, stored, scale.weight_multiplier * product)
+
+
+def apply_layers(layers: Sequence[Layer], run: Pass, x: Array) -> Array:
+    """Return the activity behind some layers, from ``x: [n, *positions, units]``."""
+    for layer in layers:
+        match layer:
+            case Dense():
+                x = run.dense(x)
+            case Convolution():
+                x = run.convolve(layer, x)
+            case SelfAttention():
+                x = _attend(layer, run, x)
+            case Dropout(keep):
+                x = _drop(keep, run.key(), x)
+            case Residual() | Sum() | Product():
+                parts = [apply_layers(branch, run, x) for branch in branches_of(layer)]
+                x = reduce(mul if isinstance(layer, Product) else add, parts)
+            case Elementwise():
+                x = activation(layer)(x)
+            case (
+                AveragePool()
+                | SumPool()
+                | MaxPool()
+                | GlobalAveragePool()
+                | GlobalSumPool()
+                | Flatten()
+                | LayerNorm()
+            ):
+                x = without_weights(layer, x)
+            case _:
+                assert_never(layer)
+    return x
+
+
+def without_weights(layer: Unweighted, x: Array) -> Array:
+    """Return the activity behind a layer that pools, reshapes or normalizes.
+
+    >>> without_weights(GlobalSumPool(), jnp.ones((1, 3, 2))).tolist()
+    [[3.0, 3.0]]
+    """
+    positions = tuple(range(1, x.ndim - 1))
+    match layer:
+        case SumPool():
+            return _summed(window(layer, x.shape[1:-1]), x)
+        case AveragePool():
+            its = window(layer, x.shape[1:-1])
+            ones = jnp.ones((1, *x.shape[1:-1], 1), x.dtype)
+            return _summed(its, x) / _summed(its, ones)
+        case MaxPool():
+            its = window(layer, x.shape[1:-1])
+            return _reduced(its, x, -jnp.inf, lax.max)
+        case GlobalAveragePool():
+            return jnp.mean(x, axis=positions)
+        case GlobalSumPool():
+            return jnp.sum(x, axis=positions)
+        case Flatten():
+            return x.reshape(x.shape[0], -1)
+        case LayerNorm(over):
+            axes = (-1,) if over == "channels" else tuple(range(1, x.ndim))
+            centred = x - jnp.mean(x, axis=axes, keepdims=True)
+            variance = jnp.mean(centred**2, axis=axes, keepdims=True)
+            return centred / jnp.sqrt(variance + VARIANCE_FLOOR)
+        case _:
+            assert_never(layer)
+
+
+def _attend(layer: SelfAttention, run: Pass, x: Array) -> Array:
+    n, *axes, _ = x.shape
+    flat = x.reshape(n, -1, x.shape[-1])
+
+    def by_head(activity: Array) -> Array:
+        return activity.reshape(n, flat.shape[1], layer.heads, -1)
+
+    queries = by_head(run.dense(flat))
+    if layer.scaling == "linear":
+        attention = jax.nn.softmax(
+            jnp.einsum("nphd,nqhd->nhpq", queries, queries) / layer.key_units, axis=-1
+        )
+    else:
+        keys = by_head(run.dense(flat))
+        attention = jnp.einsum("nphd,nqhd->nhpq", queries, keys) / layer.key_units**0.5
+    values = by_head(run.dense(flat))
+    mixed = jnp.einsum("nhpq,nqhd->nphd", attention, values)
+    return run.dense(mixed.reshape(n, *axes, -1))
+
+
+def _drop(keep: float, key: Key[Array, ""] | None, x: Array) -> Array:
+    if key is None:
+        return x
+    return jnp.where(jax.random.bernoulli(key, keep, x.shape), x / keep, 0.0)
+
+
+def _biased(scale: Scaling, stored: dict[str, Array], product: Array) -> Array:
+    return product + scale.bias_multiplier * stored["bias"] if "bias" in stored else product
+
+
+def _padded(x: Array, its: Window, mode: str) -> Array:
+    return jnp.pad(x, [(0, 0), *its.pads, (0, 0)], mode=mode)
+
+
+def _summed(its: Window, x: Array) -> Array:
+    return _reduced(its, x, 0.0, lax.add)
+
+
+def _reduced(
+    its: Window, x: Array, start: float, operation: Callable[[Array, Array], Array]
+) -> Array:
+    if its.circular:
+        x = _padded(x, its, "wrap")
+    pads = ((0, 0),) * len(its.size) if its.circular else its.pads
+    return lax.reduce_window(
+        x, start, operation, (1, *its.size, 1), (1, *its.stride, 1), ((0, 0), *pads, (0, 0))
+    )
