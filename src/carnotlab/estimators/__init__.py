@@ -1,0 +1,1 @@
+"""Infinitely wide networks as scikit-learn estimators and kernels."""

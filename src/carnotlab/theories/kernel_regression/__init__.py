@@ -1,0 +1,1 @@
+"""Regression with a given kernel: linear solvers, Gaussian posteriors, leave-one-out."""
