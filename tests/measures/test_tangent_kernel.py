@@ -1,4 +1,5 @@
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -6,8 +7,7 @@ import pytest
 from carnotlab.core.errors import InputError
 from carnotlab.measures import tangent_kernel as t
 from carnotlab.measures.kernel_change import kernel_change, tangent_kernel_on
-from carnotlab.measures.outer_products import trace
-from carnotlab.networks.description import mlp
+from carnotlab.networks.architectures import mlp
 from carnotlab.networks.parameterization import MeanField
 
 
@@ -114,13 +114,12 @@ def test_finite_differences_of_the_outputs_give_the_kernel(linear, state_of, dat
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
 
-def test_every_dense_matrix_of_a_network_is_an_outer_product(smooth, state_of, data):
+def test_every_weight_of_a_network_is_structured(smooth, state_of, data):
     state = state_of(smooth)
-    leaves, structure = jax.tree.flatten(state.weights)
-    found = trace(
-        lambda v, x: state.model.apply(structure.unflatten(v), x[None])[0], leaves, data.train.x[0]
+    plan = t.tangent_kernel_plan(
+        state.model.apply, state.weights, data.train.x, method="structured"
     )
-    assert set(found.shapes) == {i for i, leaf in enumerate(leaves) if leaf.ndim == 2}
+    assert {weight.method for weight in plan.weights} == {"outer products"}
 
 
 def square():
@@ -128,44 +127,57 @@ def square():
 
 
 APPLIES = {
-    # name: (apply, whether the matrix is an outer product)
-    "plain": (lambda v, x: jnp.tanh(x @ v[0]["weight"].T), True),
-    "not transposed": (lambda v, x: jnp.tanh(x @ v[0]["weight"]), True),
-    "compiled": (jax.jit(lambda v, x: jnp.tanh(x @ v[0]["weight"].T)), True),
-    "compiled inside": (lambda v, x: jax.jit(jnp.matmul)(jnp.sin(x), v[0]["weight"].T) ** 2, True),
-    "one at a time": (lambda v, x: jax.vmap(lambda row: v[0]["weight"] @ row)(x) ** 2, True),
-    "einsum": (lambda v, x: jnp.einsum("ni,oi->no", x, v[0]["weight"]) ** 2, True),
-    "scaled first": (lambda v, x: jnp.tanh(x @ (2.0 * v[0]["weight"]).T), False),
-    "used twice": (lambda v, x: jnp.tanh(x @ v[0]["weight"].T) @ v[0]["weight"], False),
-    "squared": (lambda v, x: x @ (v[0]["weight"] @ v[0]["weight"]), False),
-    "also outside a product": (lambda v, x: x @ v[0]["weight"] + jnp.sum(v[0]["weight"]), False),
+    # name: (apply, how its share is computed)
+    "plain": (lambda v, x: jnp.tanh(x @ v[0]["weight"].T), "outer products"),
+    "not transposed": (lambda v, x: jnp.tanh(x @ v[0]["weight"]), "outer products"),
+    "compiled": (jax.jit(lambda v, x: jnp.tanh(x @ v[0]["weight"].T)), "outer products"),
+    "compiled inside": (
+        lambda v, x: jax.jit(jnp.matmul)(jnp.sin(x), v[0]["weight"].T) ** 2,
+        "outer products",
+    ),
+    "one at a time": (
+        lambda v, x: jax.vmap(lambda row: v[0]["weight"] @ row)(x) ** 2,
+        "outer products",
+    ),
+    "einsum": (lambda v, x: jnp.einsum("ni,oi->no", x, v[0]["weight"]) ** 2, "outer products"),
+    "scaled first": (lambda v, x: jnp.tanh(x @ (2.0 * v[0]["weight"]).T), "outer products"),
+    "used twice": (
+        lambda v, x: jnp.tanh(x @ v[0]["weight"]) @ v[0]["weight"],
+        "several positions",
+    ),
+    "used both ways": (lambda v, x: jnp.tanh(x @ v[0]["weight"].T) @ v[0]["weight"], "jacobian"),
+    "squared": (lambda v, x: x @ (v[0]["weight"] @ v[0]["weight"]), "jacobian"),
+    "also outside a product": (
+        lambda v, x: x @ v[0]["weight"] + jnp.sum(v[0]["weight"]),
+        "jacobian",
+    ),
     "several positions": (
         lambda v, x: jnp.sum(jnp.tanh(jnp.stack([x, x**2], axis=1) @ v[0]["weight"]), axis=1),
-        False,
+        "several positions",
     ),
     "in a loop": (
         lambda v, x: jax.lax.fori_loop(0, 2, lambda _, h: jnp.tanh(h @ v[0]["weight"]), x),
-        False,
+        "jacobian",
     ),
-    "not used": (lambda v, x: x**2, False),
+    "not used": (lambda v, x: x**2, "not used"),
 }
 
 
 @pytest.mark.parametrize("name", APPLIES)
 def test_any_use_of_a_matrix_gives_the_definition(name, data):
-    apply, is_outer = APPLIES[name]
-    weights = square()
-    found = trace(
-        lambda v, x: apply(({"weight": v[0]},), x[None])[0],
-        [weights[0]["weight"]],
-        jnp.asarray(data.train.x[0]),
-    )
-    assert (0 in found.shapes) == is_outer
-    check(apply, weights, jnp.asarray(data.train.x), jnp.asarray(data.test.x), (1.5,))
+    apply, how = APPLIES[name]
+    plan = t.tangent_kernel_plan(apply, square(), data.train.x, method="structured")
+    (weight,) = plan.weights
+    if how == "several positions":
+        assert weight.positions == 2
+        assert weight.method in ("position pairs", "gradients")
+    else:
+        assert weight.method == how
+    check(apply, square(), jnp.asarray(data.train.x), jnp.asarray(data.test.x), (1.5,))
 
 
 def test_blocks_do_not_change_explicit_gradients(data):
-    apply, _ = APPLIES["used twice"]
+    apply, _ = APPLIES["used both ways"]
     for size in (1, 3 * 4 * 16 * 8):  # one sample a block; three samples, with a remainder
         check(apply, square(), data.train.x, data.test.x, block_bytes=size)
 
@@ -232,7 +244,7 @@ def test_kernel_change_matches_numpy(rich, state_of, data, read):
 def test_kernel_of_float32_weights_is_float32_wherever_it_is_computed(data):
     weights = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), square())
     x = jnp.asarray(data.train.x, jnp.float32)
-    for apply, _ in (APPLIES["plain"], APPLIES["used twice"]):
+    for apply, _ in (APPLIES["plain"], APPLIES["used both ways"]):
         kernel = jax.eval_shape(lambda v, apply=apply: t.tangent_kernel(apply, v, x), weights)
         assert kernel.dtype == jnp.float32
 

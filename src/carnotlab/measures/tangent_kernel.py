@@ -1,7 +1,7 @@
 r"""The tangent kernel of a finite network, :math:`\Theta = \sum_l r_l J_l J_l^\top`."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias, cast
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,13 +9,18 @@ from jaxtyping import Array, Float
 
 from carnotlab.core.data import RealArray
 from carnotlab.core.errors import require
-from carnotlab.measures.outer_products import Traced, trace
+from carnotlab.measures.kernel_plan import KernelPlan, Method, Request, plan_kernel
+from carnotlab.measures.pair_blocks import choose_blocks, over_pairs, transpose_pairs
 from carnotlab.measures.rates import rates_of
+from carnotlab.measures.sample_derivatives import SampleDerivatives
+from carnotlab.measures.sample_function import Apply, SampleFunction, checked_outputs, compiled
+from carnotlab.measures.traced_program import trace
+from carnotlab.measures.vector_products import kernel_by_products
 
-BLOCK_BYTES = 2**26
-"""Default size of the largest block of explicit gradients; outer products need none."""
+BLOCK_BYTES = 2**28
+"""Default bound on the memory of samples' derivatives, besides the kernel itself."""
 
-Apply: TypeAlias = Callable[[Any, Array], Array]
+METHODS = ("automatic", "structured", "jacobian", "products")
 
 
 def tangent_kernel(
@@ -26,6 +31,7 @@ def tangent_kernel(
     *,
     trace_outputs: bool = True,
     rate_scales: Sequence[float] | None = None,
+    method: Method = "automatic",
     block_bytes: int = BLOCK_BYTES,
 ) -> Float[Array, "n1 n2"] | Float[Array, "n1 n2 k k"]:
     r"""Tangent kernel of any differentiable ``apply(weights, x)`` with outputs ``[n, k]``.
@@ -35,119 +41,134 @@ def tangent_kernel(
     The outputs then move as :math:`\dot f = -\Theta\,\partial L / \partial f` under gradient flow.
 
     Shape ``[n1, n2, k, k]``; with ``trace_outputs`` the mean over outputs
-    :math:`\tfrac1k \sum_c \Theta^{cc}`, ``[n1, n2]``. Unit: 1/flow time. ``x2`` defaults to ``x1``;
-    the dtype is that of the outputs. Each sample is passed through ``apply`` on its own.
+    :math:`\tfrac1k \sum_c \Theta^{cc}`, ``[n1, n2]``. Unit: 1/flow time. ``x2`` defaults to ``x1``,
+    and half of the pairs are then formed; the dtype is that of the outputs. Each sample is passed
+    through ``apply`` on its own. ``apply`` is compiled once: let it be a pure function.
 
-    A weight matrix used in one matrix–vector product costs :math:`O(nk)` backward passes and
-    inner products of activations; all others take their gradients in blocks of
-    ``block_bytes``, :math:`O(n_1 n_2 k P)`. Sources: jacot2018, novak2022.
+    ``method`` *structured* finds weights used in matrix products, convolutions and as biases, and
+    multiplies activity and derivatives instead of gradients; *jacobian* forms all gradients and
+    *products* takes one product with the kernel for each sample and output. All agree to rounding;
+    *automatic* takes the one with the fewest operations (:func:`tangent_kernel_plan` shows them).
+    Sources: jacot2018, novak2022.
 
     Raises:
-        InputError: if the outputs are not ``[n, k]``, or there is not one rate for each layer.
+        InputError: if the outputs are not ``[n, k]``, there is not one rate for each layer, or
+            ``method`` is none of these.
 
     >>> linear = lambda weights, x: x @ weights[0]["weight"].T
     >>> weights = ({"weight": jnp.ones((1, 2))},)
     >>> tangent_kernel(linear, weights, jnp.array([[1.0, 2.0], [0.0, 1.0]])).tolist()
     [[5.0, 2.0], [2.0, 1.0]]
     """
-    first = jnp.asarray(x1)
-    second = first if x2 is None else jnp.asarray(x2)
-    outputs = jax.eval_shape(apply, weights, first)
-    require(
-        len(outputs.shape) == 2 and outputs.shape[0] == first.shape[0],
-        f"outputs of shape {list(outputs.shape)} for {first.shape[0]} samples",
-        "outputs [n, k]",
-        "give apply a leading sample dimension and one trailing output dimension",
-    )
-    rates = rates_of(weights, rate_scales)
+    rates = _checked(weights, rate_scales, method, block_bytes)
     leaves, structure = jax.tree.flatten(weights)
-
-    def one(leaves: Sequence[Array], x: Array) -> Array:
-        return apply(structure.unflatten(leaves), x[None])[0]
-
-    found = trace(one, leaves, first[0])
-    others = [index for index in range(len(leaves)) if index not in found.shapes]
-    kernel = jnp.zeros((), outputs.dtype)
-    if found.shapes:
-        kernel += _by_outer_products(found, leaves, first, second, rates, trace_outputs)
-    if others:
-        kernel += _by_gradients(
-            one, leaves, others, first, second, rates, trace_outputs, block_bytes
-        )
-    if x2 is None:  # rounding differs between the two halves
-        kernel = 0.5 * (kernel + kernel.transpose((1, 0, 3, 2)[: kernel.ndim]))
-    return kernel / outputs.shape[1] if trace_outputs else kernel
+    one = SampleFunction(apply, structure)
+    settings = (one, rates, trace_outputs, method, block_bytes)
+    second = None if x2 is None else jnp.asarray(x2)
+    return compiled(_kernel, *settings)(leaves, jnp.asarray(x1), second)
 
 
-def _by_outer_products(
-    found: Traced,
+def tangent_kernel_plan(
+    apply: Apply,
+    weights: Any,
+    x1: RealArray,
+    x2: RealArray | None = None,
+    *,
+    trace_outputs: bool = True,
+    rate_scales: Sequence[float] | None = None,
+    method: Method = "automatic",
+) -> KernelPlan:
+    """Say how :func:`tangent_kernel` would compute the same kernel, at what counted cost.
+
+    Only shapes are used; nothing is computed.
+
+    >>> linear = lambda weights, x: x @ weights[0]["weight"].T
+    >>> weights = ({"weight": jnp.ones((20, 30))},)
+    >>> plan = tangent_kernel_plan(linear, weights, jnp.ones((50, 30)))
+    >>> print(str(plan).splitlines()[0])
+    [0]['weight'] [20, 30]: outer products
+    """
+    rates = _checked(weights, rate_scales, method, BLOCK_BYTES)
+    _, structure = jax.tree.flatten(weights)
+    paths = jax.tree_util.tree_flatten_with_path(weights)[0]
+    names = [jax.tree_util.keystr(path) for path, _ in paths]
+    first = jnp.asarray(x1)
+    count = len(first if x2 is None else x2)
+    leaves = [jnp.asarray(leaf) for _, leaf in paths]
+    one = SampleFunction(apply, structure)
+    request = _request(one, leaves, first, count, x2 is None, trace_outputs, rates, names)
+    return _plan(request, method)[0]
+
+
+def _checked(
+    weights: Any, rate_scales: Sequence[float] | None, method: Method, block_bytes: int
+) -> tuple[float, ...]:
+    require(method in METHODS, f"method = {method!r}", "one of " + ", ".join(METHODS), "choose one")
+    require(block_bytes >= 1, f"block_bytes = {block_bytes}", "at least 1", "leave it out")
+    return rates_of(weights, rate_scales)
+
+
+def _request(
+    one: SampleFunction,
     leaves: Sequence[Array],
     first: Array,
-    second: Array,
+    count: int,
+    same: bool,
+    trace_outputs: bool,
+    rates: Sequence[float],
+    names: Sequence[str],
+) -> Request:
+    checked_outputs(one.apply, one.structure.unflatten(leaves), first)
+    shapes = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves]
+    sample = jax.ShapeDtypeStruct(first.shape[1:], first.dtype)
+    outputs = jax.eval_shape(one, shapes, sample).shape[0]
+    samples = (len(first), count)
+    return Request(one, names, shapes, sample, outputs, samples, same, trace_outputs, rates)
+
+
+def _plan(request: Request, method: Method) -> tuple[KernelPlan, SampleDerivatives]:
+    program = trace(request.one, request.leaves, request.sample)
+    return plan_kernel(request, program, method)
+
+
+def _kernel(
+    one: SampleFunction,
     rates: Sequence[float],
     trace_outputs: bool,
-) -> Array:
-    """Sum the leaves whose gradients are outer products, without forming those."""
-
-    def vectors(x: Array) -> tuple[dict[int, Array], dict[int, Array]]:
-        def outputs(offsets: dict[int, Array]) -> tuple[Array, dict[int, Array]]:
-            return found.vectors(leaves, x, offsets)
-
-        zeros = {leaf: jnp.zeros(shape, leaves[leaf].dtype) for leaf, shape in found.shapes.items()}
-        return cast("Any", jax.jacrev(outputs, has_aux=True)(zeros))
-
-    slopes1, inputs1 = jax.vmap(vectors)(first)
-    slopes2, inputs2 = (slopes1, inputs1) if second is first else jax.vmap(vectors)(second)
-    kernel = jnp.zeros((), leaves[0].dtype)
-    for leaf in found.shapes:
-        left, right = (s[leaf].reshape(*s[leaf].shape[:2], -1) for s in (slopes1, slopes2))
-        overlap = rates[leaf] * (inputs1[leaf] @ inputs2[leaf].T)
-        if trace_outputs:
-            kernel = kernel + overlap * jnp.einsum("ico,jco->ij", left, right)
-        else:
-            pairs = jnp.einsum("ico,jdo->ijcd", left, right)
-            kernel = kernel + overlap[:, :, None, None] * pairs
-    return kernel
-
-
-def _by_gradients(
-    one: Callable[[Sequence[Array], Array], Array],
-    leaves: Sequence[Array],
-    others: Sequence[int],
-    first: Array,
-    second: Array,
-    rates: Sequence[float],
-    trace_outputs: bool,
+    method: Method,
     block_bytes: int,
+    leaves: Sequence[Array],
+    first: Array,
+    second: Array | None,
 ) -> Array:
-    """Sum the other leaves from explicit gradients, a block of samples against a block."""
-
-    def gradients(x: Array) -> list[Array]:
-        def outputs(chosen: list[Array]) -> Array:
-            whole = list(leaves)
-            for index, leaf in zip(others, chosen, strict=True):
-                whole[index] = leaf
-            return one(whole, x)
-
-        jacobian = jax.jacrev(outputs)([leaves[index] for index in others])
-        return [leaf.reshape(leaf.shape[0], -1) for leaf in cast("list[Array]", jacobian)]
-
-    def contract(left: list[Array], right: list[Array]) -> Array:
-        axes = ((0, 1), (0, 1)) if trace_outputs else ((1,), (1,))
-        terms = zip(others, left, right, strict=True)
-        return sum(
-            (rates[i] * jnp.tensordot(a, b, axes) for i, a, b in terms),
-            jnp.zeros((), left[0].dtype),
+    leaves = [jnp.asarray(leaf) for leaf in leaves]
+    other = first if second is None else second
+    names = [str(leaf) for leaf in range(len(leaves))]
+    same = second is None
+    request = _request(one, leaves, first, len(other), same, trace_outputs, rates, names)
+    plan, how = _plan(request, method)
+    k = request.outputs
+    dtype = jax.eval_shape(one, request.leaves, request.sample).dtype
+    kernel = jnp.zeros(
+        (len(first), len(other)) if trace_outputs else (len(first), len(other), k, k), dtype
+    )
+    if any(chosen not in ("products", "not used") for chosen in how.methods):
+        blocks = choose_blocks(
+            request.samples,
+            plan.sample_bytes,
+            plan.pair_bytes,
+            block_bytes,
+            1 if trace_outputs else k,
         )
-
-    rows = jax.eval_shape(gradients, first[0])
-    row_bytes = sum(row.size * row.dtype.itemsize for row in rows)
-    block = max(1, block_bytes // row_bytes)
-
-    def against_all(x: Array) -> Array:
-        mine = gradients(x)
-        return jax.lax.map(
-            lambda y: contract(mine, gradients(y)), second, batch_size=min(block, len(second))
+        kernel = over_pairs(
+            jax.vmap(lambda x: how.of_sample(leaves, x)),
+            how.kernel,
+            first,
+            second,
+            blocks,
         )
-
-    return jax.lax.map(against_all, first, batch_size=min(block, len(first)))
+    chosen = {leaf: rates[leaf] for leaf, by in enumerate(how.methods) if by == "products"}
+    if chosen:
+        share = kernel_by_products(one, leaves, chosen, (first, other), trace_outputs, block_bytes)
+        kernel = kernel + (0.5 * (share + transpose_pairs(share)) if same else share)
+    return kernel / k if trace_outputs else kernel
