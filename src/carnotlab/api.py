@@ -4,6 +4,10 @@ from carnotlab.core.data import Batch, Data, Modes
 from carnotlab.core.errors import CarnotError, InputError, OutOfReachError
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance, Verdict
+from carnotlab.estimators.classifier import InfiniteNetworkClassifier
+from carnotlab.estimators.infinite_network_covariance import InfiniteNetworkCovariance
+from carnotlab.estimators.infinite_network_kernel import InfiniteNetworkKernel
+from carnotlab.estimators.regressor import InfiniteNetworkRegressor
 from carnotlab.experiment.batching import FullBatch, Minibatch, Online
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy, SquaredError
@@ -12,7 +16,10 @@ from carnotlab.experiment.times import At, Evenly, Logarithmically
 from carnotlab.experiment.training import EarlyStopping, Training
 from carnotlab.measures.base import Measure
 from carnotlab.measures.modes import MODE_STRENGTH
+from carnotlab.measures.tangent_kernel import tangent_kernel
+from carnotlab.networks import activations, layers
 from carnotlab.networks.architectures import deep_linear, mlp
+from carnotlab.networks.convolutional_architectures import convolutional, lenet, myrtle, resnet, vgg
 from carnotlab.networks.description import Network
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal, small
@@ -60,6 +67,10 @@ __all__ = [
     "GaussianRegression",
     "GradientDescent",
     "GradientFlow",
+    "InfiniteNetworkClassifier",
+    "InfiniteNetworkCovariance",
+    "InfiniteNetworkKernel",
+    "InfiniteNetworkRegressor",
     "InputError",
     "ItemFeatures",
     "LazyKernel",
@@ -84,16 +95,24 @@ __all__ = [
     "Tolerance",
     "Training",
     "Verdict",
+    "activations",
     "compare",
+    "convolutional",
     "deep_linear",
     "find_study",
     "from_arrays",
     "from_file",
     "kernels",
+    "layers",
+    "lenet",
     "mlp",
+    "myrtle",
+    "resnet",
     "run_study",
     "small",
     "style",
+    "tangent_kernel",
     "train",
     "train_sweep",
+    "vgg",
 ]

@@ -1,0 +1,1 @@
+"""Compiled loops: from tables of numbers and images to both kernels."""

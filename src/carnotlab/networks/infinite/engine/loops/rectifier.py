@@ -1,0 +1,147 @@
+r"""Compiled loops over the kernels of a rectifier, in forms where nothing cancels.
+
+With the correlation :math:`\rho = c / \sqrt{ab}`, :math:`t = 1 - |\rho|` and
+:math:`\cos\theta = |\rho|`, so that :math:`\sin\theta = \sqrt{t(2 - t)}`, and with
+:math:`\theta = \sin\theta\,(1 + t\,p(t))`, the arc-cosine kernels (cho2009) of slopes :math:`n`
+below zero and :math:`m` above it are
+
+.. math::
+    E[\phi\phi] = f c + \beta \sqrt{ab}\; t \sin\theta\,(1 - (1 - t)\,p(t)), \qquad
+    E[\phi'\phi'] = f \mp \beta\theta, \qquad \beta = \frac{(m - n)^2}{2\pi},
+
+where :math:`f` is :math:`(m^2 + n^2)/2` and the sign minus for :math:`c \ge 0`, else :math:`mn`
+and plus. Only :math:`t` can lose digits, so in single precision covariances and :math:`t` alone
+stay in float64: an error :math:`\epsilon` in :math:`t` would be :math:`\sqrt\epsilon` in
+:math:`\theta`.
+"""
+
+import numpy as np
+
+from carnotlab.networks.infinite.engine.loops.codes import (
+    AT_ZERO,
+    BEND,
+    MEAN,
+    OPPOSITE,
+    SAME,
+    Numbers,
+)
+from carnotlab.networks.infinite.engine.loops.compilation import compiled
+
+CLOSE = 32 * 2.0**-52
+"""Distance of a correlation from ±1 that is rounding, as in the general path."""
+
+SLOPES_64 = (
+    5.9559620437726244e-05, -0.0005042029562849602, 0.002023068410342283, -0.005044212363588533,
+    0.008721864552393708, -0.011041195077543494, 0.010588885862776898, -0.007800214739855487,
+    0.0045212623352351, -0.0019569674992866073, 0.000833000937426987, 7.211352983263087e-05,
+    0.0005940854424188283, 0.0011638546001328132, 0.0024871121300071887, 0.0053279483088366185,
+    0.011544014593116173, 0.025396825297269287, 0.057142857144574496, 0.1333333333333216,
+    0.33333333333333337,
+)  # fmt: skip
+SLOPES_32 = tuple(
+    np.float32(slope)
+    for slope in (
+        0.005381980214801952, -0.01574707684781099, 0.02459185104827352, -0.01629899420924802,
+        0.014275146695682042, 0.009014792396712372, 0.025800378262564438, 0.057110587904944644,
+        0.13333432331819872, 0.3333333283713902,
+    )
+)  # fmt: skip
+r"""Coefficients, highest power first, of the polynomial :math:`p(t)` nearest on [0, 1] to
+:math:`(\theta / \sin\theta - 1) / t`, :math:`\theta = \arccos(1 - t)`, by Chebyshev's nodes."""
+
+
+@compiled
+def slope_64(t: float) -> float:
+    """Return :math:`p(t)`, written out since a loop over a tuple would not be unrolled."""
+    s = SLOPES_64[0]
+    s = (((s * t + SLOPES_64[1]) * t + SLOPES_64[2]) * t + SLOPES_64[3]) * t + SLOPES_64[4]
+    s = (((s * t + SLOPES_64[5]) * t + SLOPES_64[6]) * t + SLOPES_64[7]) * t + SLOPES_64[8]
+    s = (((s * t + SLOPES_64[9]) * t + SLOPES_64[10]) * t + SLOPES_64[11]) * t + SLOPES_64[12]
+    s = (((s * t + SLOPES_64[13]) * t + SLOPES_64[14]) * t + SLOPES_64[15]) * t + SLOPES_64[16]
+    return (((s * t + SLOPES_64[17]) * t + SLOPES_64[18]) * t + SLOPES_64[19]) * t + SLOPES_64[20]
+
+
+@compiled
+def slope_32(t: np.float32) -> np.float32:
+    """As `slope_64`, for single precision."""
+    s = SLOPES_32[0]
+    s = (((s * t + SLOPES_32[1]) * t + SLOPES_32[2]) * t + SLOPES_32[3]) * t + SLOPES_32[4]
+    s = (((s * t + SLOPES_32[5]) * t + SLOPES_32[6]) * t + SLOPES_32[7]) * t + SLOPES_32[8]
+    return s * t + SLOPES_32[9]
+
+
+@compiled
+def bend_64(
+    k: Numbers, t: Numbers, inverse: Numbers, other_inverse: Numbers, deviation: Numbers,
+    other_deviation: Numbers, k_out: Numbers, t_out: Numbers, numbers: Numbers,
+) -> None:  # fmt: skip
+    """Write both kernels behind an activation, for pairs with noted deviations and inverses."""
+    same, opposite, bend = numbers[SAME], numbers[OPPOSITE], numbers[BEND]
+    for i in range(k.size):
+        c = k[i]
+        apart = 1.0 - abs(c * inverse[i] * other_inverse[i])
+        apart = apart if apart > CLOSE else 0.0
+        slope = slope_64(apart)
+        sine = np.sqrt(apart * (2.0 - apart))
+        angle = bend * sine * (1.0 + apart * slope)
+        factor = same if c >= 0 else opposite
+        curved = apart * sine * (1.0 - (1.0 - apart) * slope)
+        k_out[i] = factor * c + bend * (deviation[i] * other_deviation[i]) * curved
+        t_out[i] = t[i] * (factor - (angle if c >= 0 else -angle))
+
+
+@compiled
+def bend_32(
+    k: Numbers, t: Numbers, inverse: Numbers, other_inverse: Numbers, deviation: Numbers,
+    other_deviation: Numbers, k_out: Numbers, t_out: Numbers, numbers: Numbers,
+    numbers_t: Numbers,
+) -> None:  # fmt: skip
+    """As `bend_64`, where only what cancels is in float64: covariance and distance from ±1."""
+    same, opposite, bend = numbers_t[SAME], numbers_t[OPPOSITE], numbers_t[BEND]
+    same_64, opposite_64 = numbers[SAME], numbers[OPPOSITE]
+    one, two = np.float32(1.0), np.float32(2.0)
+    for i in range(k.size):
+        c = k[i]
+        positive = c >= 0
+        apart_64 = 1.0 - abs(c * inverse[i] * other_inverse[i])
+        rest = np.float32(apart_64 if apart_64 > CLOSE else 0.0)
+        slope = slope_32(rest)
+        sine = np.sqrt(rest * (two - rest))
+        angle = bend * sine * (one + rest * slope)
+        factor = same if positive else opposite
+        curved = rest * sine * (one - (one - rest) * slope)
+        t_out[i] = t[i] * (factor - (angle if positive else -angle))
+        above = bend * (deviation[i] * other_deviation[i]) * curved
+        k_out[i] = (same_64 if positive else opposite_64) * c + np.float64(above)
+
+
+@compiled
+def flat_where_zero(
+    t: Numbers, deviation: Numbers, other_deviation: Numbers, t_out: Numbers, numbers: Numbers
+) -> None:
+    """Take the slope at zero on every side whose deviation is zero."""
+    at_zero, mean = numbers[AT_ZERO], numbers[MEAN]
+    for i in range(t.size):
+        if deviation[i] == 0 or other_deviation[i] == 0:
+            slope = mean if deviation[i] > 0 else at_zero
+            t_out[i] = t[i] * slope * (mean if other_deviation[i] > 0 else at_zero)
+
+
+@compiled
+def bend_itself(
+    k: Numbers, t: Numbers, inverse: Numbers, deviation: Numbers, k_out: Numbers, t_out: Numbers,
+    numbers: Numbers,
+) -> bool:  # fmt: skip
+    """Follow variances, whose correlation is 1, and note deviations; whether any was zero."""
+    any_zero = False
+    same = numbers[SAME]
+    for i in range(k.size):
+        variance = k[i]
+        root = np.sqrt(variance)
+        above = variance > 0
+        deviation[i] = root
+        inverse[i] = 1.0 / (root if above else 1.0) if above else 0.0
+        any_zero = any_zero or not above
+        k_out[i] = same * variance
+        t_out[i] = t[i] * (same if above else numbers[AT_ZERO] ** 2)
+    return any_zero
