@@ -20,12 +20,12 @@ from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
 from carnotlab.measures.base import Measure
-from carnotlab.networks.activations import Hermite, Monomial, Pointwise, Polynomial
+from carnotlab.networks.activations import Hermite, Monomial, Pointwise, Polynomial, Tanh
 from carnotlab.networks.architectures import deep_linear, mlp
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels
-from carnotlab.networks.initialisation import Gaussian
+from carnotlab.networks.initialisation import Gaussian, Orthogonal
 from carnotlab.networks.layers import (
     Convolution,
     Dense,
@@ -39,7 +39,7 @@ from carnotlab.networks.layers import (
     Sum,
 )
 from carnotlab.networks.linear import refuse_nonlinear
-from carnotlab.networks.parameterization import NTK
+from carnotlab.networks.parameterization import NTK, Standard
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.theories.base import Theory
@@ -68,7 +68,33 @@ LINEAR = Experiment(
     deep_linear(3, (4,), 2, initialisation=Gaussian(0.1)),
     TRAINING,
 )
-EXAMPLES = {"DeepLinearModes": LINEAR, "LazyKernel": WIDE, "TangentKernelLimit": WIDE}
+CHAIN = Experiment(
+    GaussianRegression(3, samples=5, outputs=2, held_out=4),
+    mlp(
+        3,
+        (8, 8),
+        2,
+        activation=Tanh(),
+        weight_variance=1.2,
+        bias_variance=0.05,
+        parameterization=Standard(),
+    ),
+    TRAINING,
+)
+SQUARE = Experiment(
+    GaussianRegression(3, samples=5, outputs=3, held_out=4),
+    deep_linear(3, (3,), 3, initialisation=Orthogonal()),
+    TRAINING,
+)
+EXAMPLES = {
+    "DeepLinearModes": LINEAR,
+    "LazyKernel": WIDE,
+    "TangentKernelLimit": WIDE,
+    "SignalPropagation": CHAIN,
+    "TrainableDepth": CHAIN,
+    "JacobianSpectrum": SQUARE,
+    "OrthogonalKernelLimit": WIDE,
+}
 
 
 def kind_ids(kind):

@@ -33,6 +33,11 @@ class Plan:
         """Where the arms' arrays are or will be."""
         return Store(self.folder.parent / "arrays")
 
+    @property
+    def outlook(self) -> tuple[str, ...]:
+        """What is left to compute and for how long, in words, where that is hours."""
+        return self.study.outlook(self.settings, self.store)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain JSON data, with which arms are stored already."""
         return {
@@ -56,6 +61,7 @@ class Plan:
             state = "stored" if key in self.store else "to run"
             lines.append(f"  {state}  {key}  {label}")
         lines += [f"  not run: {words}" for words in self.skipped]
+        lines += [f"  {words}" for words in self.outlook]
         return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from rich.text import Text
 
 from carnotlab.cli.devices import spread_over_cores
-from carnotlab.cli.output import ExitCode, emit, show, width
+from carnotlab.cli.output import ExitCode, emit, say, show, width
 from carnotlab.cli.planning import Plan, plan
 from carnotlab.cli.progress import progress
 from carnotlab.cli.records import as_text, results_record
@@ -81,13 +81,16 @@ def print_results(
     for result in results:
         if messages:
             things.append(Text(result.study.message))
-        things += [*verdict_lines(result.verdicts, width()), *remarks(result), Text("")]
+        things += verdict_lines(result.verdicts, width())
+        things += [*result.study.tables(result), *remarks(result), Text("")]
     verdicts = [verdict for result in results for verdict in result.verdicts]
     show(*things, Text(tally(verdicts)))
     emit(f"Report: {page}\n")  # never broken over lines, so that it can be copied
 
 
 def _carry_out(plan: Plan) -> Exhibit:
+    for words in plan.outlook:
+        say(words)
     with progress(plan.study.name) as tell:
         result = run_study(
             plan.study,

@@ -16,7 +16,9 @@ import jax
 from carnotlab.core.descriptions import describe
 
 PACKAGE = Path(__file__).resolve().parent.parent
-COMPUTING_LAYERS = ("core", "tasks", "networks", "measures", "experiment", "training", "theories")
+COMPUTING_LAYERS = (
+    "core", "tasks", "networks", "measures", "experiment", "training", "theories", "estimators",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

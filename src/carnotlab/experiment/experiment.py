@@ -123,4 +123,6 @@ def _start(network: Network, frozen: _Frozen | None, seeds: tuple[int, ...], kin
     with precision("float64" if kind == "float64" else "float32"):
         modes = None if frozen is None else frozen.modes()
         model = Model(network)
-        return jax.jit(jax.vmap(lambda seed: model.start(seed, modes)))(np.asarray(seeds))
+        # Not compiled as one program: that takes seconds for deep networks, whose layers of equal
+        # shape would otherwise share what draws them.
+        return jax.vmap(lambda seed: model.start(seed, modes))(np.asarray(seeds))

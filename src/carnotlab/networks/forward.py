@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
+from itertools import product
 from operator import add, mul
 from typing import TypeAlias, assert_never
 
@@ -73,15 +74,9 @@ class Pass:
         its = window(layer, x.shape[1:-1])
         if its.circular:
             x = _padded(x, its, "wrap")
-        axes = "HW"[: len(its.size)]
-        product = lax.conv_general_dilated(
-            x,
-            stored["weight"],
-            its.stride,
-            [(0, 0)] * len(its.size) if its.circular else its.pads,
-            dimension_numbers=(f"N{axes}C", f"{axes}IO", f"N{axes}C"),
-        )
-        return _biased(scale, stored, scale.weight_multiplier * product)
+        pads = ((0, 0),) * len(its.size) if its.circular else its.pads
+        convolved = _convolution(x, stored["weight"], its, pads)
+        return _biased(scale, stored, scale.weight_multiplier * convolved)
 
 
 def apply_layers(layers: Sequence[Layer], run: Pass, x: Array) -> Array:
@@ -146,6 +141,33 @@ def without_weights(layer: Unweighted, x: Array) -> Array:
             return centred / jnp.sqrt(variance + VARIANCE_FLOOR)
         case _:
             assert_never(layer)
+
+
+def _convolution(
+    x: Float[Array, "n *positions in"],
+    filters: Float[Array, "*size in out"],
+    its: Window,
+    pads: tuple[tuple[int, int], ...],
+) -> Float[Array, "n *out_positions out"]:
+    """Convolve, on processors as one matrix product with patches of the input.
+
+    XLA's own convolutions on processors are slow inside loops and for many networks at once, by
+    factors of 20 and more.
+    """
+    axes = "HW"[: len(its.size)]
+    if jax.default_backend() != "cpu":
+        numbers = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
+        return lax.conv_general_dilated(x, filters, its.stride, pads, dimension_numbers=numbers)
+    padded = jnp.pad(x, [(0, 0), *pads, (0, 0)])
+    patches = [
+        padded[(slice(None), *map(_every, offset, its.positions, its.stride))]
+        for offset in product(*map(range, its.size))
+    ]
+    return jnp.concatenate(patches, axis=-1) @ filters.reshape(-1, filters.shape[-1])
+
+
+def _every(offset: int, count: int, stride: int) -> slice:
+    return slice(offset, offset + (count - 1) * stride + 1, stride)
 
 
 def _attend(layer: SelfAttention, run: Pass, x: Array) -> Array:

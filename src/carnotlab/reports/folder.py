@@ -1,9 +1,12 @@
 """A study's folder: settings before the run; verdicts, provenance and figures after it."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import msgspec
+from rich.console import Console
 
 from carnotlab.core.descriptions import describe
 from carnotlab.core.errors import require
@@ -15,6 +18,8 @@ from carnotlab.studies.running import study_key
 from carnotlab.studies.study import Settings, Size, Study, StudyResult
 
 PAGE = "report.html"
+TABLE_WIDTH = 160
+"""Columns of the tables that a study writes beside its verdicts."""
 
 
 def folder_of(out: Path, study: Study, size: Size, settings: Settings) -> Path:
@@ -63,6 +68,11 @@ def write_results(result: StudyResult, folder: Path) -> Exhibit:
     write_settings(result.study, result.size, result.settings, result.keys, result.skipped, folder)
     write_json(folder / "verdicts.json", [verdict.to_dict() for verdict in result.verdicts])
     write_json(folder / "provenance.json", result.provenance.to_dict())
+    tables = result.study.tables(result)
+    if tables:
+        paper = Console(file=io.StringIO(), width=TABLE_WIDTH)
+        paper.print(*tables, sep="\n")
+        write_text(folder / "tables.txt", cast("io.StringIO", paper.file).getvalue())
     shown = exhibit(result)
     for kind, content in shown.light.items():
         with appearing(folder / "figures" / f"{result.study.name}.{kind}") as temporary:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -48,6 +48,26 @@ class Run:
             versions,
             devices,
         )[:32]
+
+    @property
+    def precision(self) -> str:
+        """The numbers that training computes in."""
+        return self.experiment.training.precision
+
+    def remaining(self, store: Store | None) -> float:
+        """Return how much is left to do: 0 where the store has it, else 1."""
+        return 0.0 if store is not None and self.key in store else 1.0
+
+    def compute(self, store: Store | None, progress: Progress | None) -> "RunResult":
+        """Predict, check and train; the theory sees the description and time zero only."""
+        del store
+        began = time.perf_counter()
+        start = self.experiment.start(self.seeds)
+        prediction = self.theory.predict(self.experiment, start)
+        checks = self.theory.check(self.experiment, start)
+        measures = (*self.theory.measures(self.experiment), *self.measures)
+        observation = train(self.experiment, measures, self.seeds, progress=progress)
+        return RunResult(prediction, observation, checks, time.perf_counter() - began)
 
 
 @dataclass(frozen=True)
@@ -95,10 +115,32 @@ class RunResult:
         return cls(parts["prediction"], parts["observation"], checks, seconds, cached=True)
 
 
-def execute(run: Run, store: Store | None = None, progress: Progress | None = None) -> RunResult:
-    """Predict, train and check; or read the result where the store has it already.
+class Computable(Protocol):
+    """What an arm can be besides a `Run`: anything with a key that computes a result."""
 
-    The theory sees the description and the weights at time zero only; it runs before training.
+    @property
+    def key(self) -> str:
+        """What identifies the result, as `Run.key` does."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """The numbers it computes in."""
+        ...
+
+    def remaining(self, store: Store | None) -> float:
+        """Return how much is left to do, in a unit common to all arms of a study."""
+        ...
+
+    def compute(self, store: Store | None, progress: Progress | None) -> RunResult:
+        """Return the result; what is worth keeping on the way may be kept in the store."""
+        ...
+
+
+def execute(
+    run: Computable, store: Store | None = None, progress: Progress | None = None
+) -> RunResult:
+    """Compute a result; or read it where the store has it already.
 
     Raises:
         OutOfReachError: if the theory says nothing about the experiment.
@@ -108,13 +150,7 @@ def execute(run: Run, store: Store | None = None, progress: Progress | None = No
         if progress is not None:
             progress(1.0)
         return RunResult.from_xarray(store.load(run.key))
-    began = time.perf_counter()
-    start = run.experiment.start(run.seeds)
-    prediction = run.theory.predict(run.experiment, start)
-    checks = run.theory.check(run.experiment, start)
-    measures = (*run.theory.measures(run.experiment), *run.measures)
-    observation = train(run.experiment, measures, run.seeds, progress=progress)
-    result = RunResult(prediction, observation, checks, time.perf_counter() - began)
+    result = run.compute(store, progress)
     if store is not None:
         store.save(run.key, result.to_xarray())
     return result

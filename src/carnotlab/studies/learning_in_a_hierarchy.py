@@ -144,7 +144,7 @@ class LearningInAHierarchy(Study):
         arms = {arm.label: arm for arm in self.arms(settings)[0]}
         found: list[Judgement] = []
         for label in labels:
-            task = arms[label].run.experiment.task
+            task = _task(arms[label])
             tree = taxonomy(np.asarray(task.data().train.y))
             large = label == LARGE
             found.append(
@@ -170,7 +170,7 @@ class LearningInAHierarchy(Study):
         figure = Figure(figsize=(11.0, 3.2 * len(sets)))
         grid = figure.add_gridspec(len(sets), 3)
         for row, label in enumerate(sets):
-            task = arms[f"{label}, deep"].run.experiment.task
+            task = _task(arms[f"{label}, deep"])
             cell = grid[row, 0].subgridspec(2, 1, height_ratios=(3, 1))
             deep = figure.add_subplot(cell[0])
             strip = figure.add_subplot(cell[1], sharex=deep)
@@ -189,6 +189,11 @@ class LearningInAHierarchy(Study):
 def _own(settings: Settings) -> HierarchySettings:
     assert isinstance(settings, HierarchySettings)
     return settings
+
+
+def _task(arm: Arm) -> Task:
+    assert isinstance(arm.run, Run)
+    return arm.run.experiment.task
 
 
 def _table(path: Path) -> Task:

@@ -70,7 +70,7 @@ def run_study(
     size: Size = "smoke",
     changes: Mapping[str, Any] | None = None,
     *,
-    out: Path | None = None,
+    out: Path | str | None = None,
     progress: Progress | None = None,
 ) -> StudyResult:
     """Run every arm of a study and judge it.
@@ -80,22 +80,25 @@ def run_study(
         size: ``smoke`` or ``full``.
         changes: Settings other than the size's own.
         out: Where results are kept. With it, arms found there are read instead of computed.
-        progress: Called with what is running and the fraction of the whole study done.
+        progress: Called with what is running and the fraction done of what is not stored yet.
 
     Raises:
         InputError: for unknown or unfitting settings, unusable data, an unwritable folder.
     """
     settings = resolve(study, size, changes)
     arms, skipped = arms_of(study, settings)
-    store = None if out is None else Store(out / "arrays")
+    store = None if out is None else Store(Path(out) / "arrays")
     if store is not None:
         store.prepare()
     results: dict[str, Any] = {}
-    for done, arm in enumerate(arms):
+    work = [0.0 if progress is None else arm.run.remaining(store) for arm in arms]
+    total = sum(work)
+    for index, arm in enumerate(arms):
 
-        def tell(part: float, done: int = done, label: str = arm.label) -> None:
+        def tell(part: float, index: int = index, label: str = arm.label) -> None:
             if progress is not None:
-                progress(label, (done + part) / len(arms))
+                done = sum(work[:index]) + part * work[index]
+                progress(label, done / total if total > 0.0 else 1.0)
 
         tell(0.0)
         results[arm.label] = execute(arm.run, store, tell if progress is not None else None)
@@ -108,7 +111,7 @@ def run_study(
         verdicts=verdicts,
         provenance=provenance(
             seeds=range(settings.seeds),
-            precision=", ".join(sorted({a.run.experiment.training.precision for a in arms})),
+            precision=", ".join(sorted({arm.run.precision for arm in arms})),
             settings={"study": study.name, "size": size, **msgspec.structs.asdict(settings)},
         ),
         skipped=skipped,

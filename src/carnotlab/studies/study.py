@@ -16,7 +16,8 @@ from rich.table import Table
 from carnotlab.core.assumptions import Check
 from carnotlab.core.provenance import Provenance
 from carnotlab.core.verdicts import Role, Tolerance, Verdict
-from carnotlab.runs.run import Run, RunResult
+from carnotlab.runs.run import Computable, RunResult
+from carnotlab.runs.store import Store
 
 Size: TypeAlias = Literal["smoke", "full"]
 Rows: TypeAlias = Int[np.ndarray, " seeds"]
@@ -39,7 +40,7 @@ class Arm:
     """One experiment of a study, with the theory it is held against."""
 
     label: str
-    run: Run
+    run: Computable
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,16 @@ class Study(ABC):
     @abstractmethod
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Return what is judged, given the labels of the arms that are run."""
+
+    def outlook(self, settings: Settings, store: Store) -> tuple[str, ...]:
+        """Say in words what is left to compute and for how long, where that is hours."""
+        del settings, store
+        return ()
+
+    def tables(self, result: StudyResult) -> tuple[Table, ...]:
+        """Return numbers of the result that are worth more than their figure; none by default."""
+        del result
+        return ()
 
     @abstractmethod
     def figure(self, result: StudyResult) -> Figure:

@@ -62,7 +62,10 @@ __all__ = ["Kernels", "kernels", "nngp_diagonal", "quadrature_error"]
 Method: TypeAlias = Literal["auto", "general", "compiled", "displaced"]
 
 SMALL = 2**20
-"""Pairs of positions of pairs of samples up to which the general path takes no time to speak of."""
+"""Pairs of samples up to which the general path takes no time to speak of without positions.
+
+With positions it compiles for seconds, anew for each network.
+"""
 
 
 def kernels(
@@ -149,7 +152,7 @@ def kernels(
 
 
 def _fastest(network: Network, pairs: int) -> Method:
-    if pairs * starting_positions(network).pairs <= SMALL:
+    if not starting_positions(network).lengths and pairs <= SMALL:
         return "general"
     if jax.default_backend() == "gpu":
         return "general" if parts(network) is None else "displaced"

@@ -56,7 +56,7 @@ def rounding_gain(train: RealArray, *, ridge: float = 1e-6) -> float:
     r"""Return :math:`\epsilon\,(\lambda_{\max} + \kappa) / (\lambda_{\min} + \kappa)`.
 
     How far rounding of the kernel in single precision, :math:`\epsilon = 10^{-7}`, moves a fit,
-    relative to it; ``ridge`` as in `accuracy_by_samples`.
+    relative to it; infinite for a singular kernel. ``ridge`` as in `accuracy_by_samples`.
 
     >>> rounding_gain(np.eye(3), ridge=0.0) == float(np.finfo(np.float32).eps)
     True
@@ -64,5 +64,6 @@ def rounding_gain(train: RealArray, *, ridge: float = 1e-6) -> float:
     kernel = np.asarray(train)
     shift = ridge * float(np.mean(np.diagonal(kernel)))
     values = np.linalg.eigvalsh(kernel) + shift
-    gain = float(np.finfo(np.float32).eps) * float(values[-1] / values[0])
-    return gain if values[0] > 0.0 else float("inf")
+    if values[0] <= 0.0:
+        return float("inf")
+    return float(np.finfo(np.float32).eps) * float(values[-1] / values[0])

@@ -1,0 +1,67 @@
+"""What curves of accuracy over the number of training images share: names, keys, rough times."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import jax
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from carnotlab.core.descriptions import content_key
+from carnotlab.core.provenance import code_digest
+from carnotlab.core.quantities import Quantity
+from carnotlab.runs.run import RunResult
+from carnotlab.tasks.cifar10 import ImageSubset
+from carnotlab.tasks.moved_digits import MovedDigits
+
+Images: TypeAlias = ImageSubset | MovedDigits
+"""Tasks whose ``seed`` draws a class-balanced sample, smaller samples being prefixes of it."""
+
+ACCURACY = Quantity(
+    "accuracy_by_samples", ("samples",), "fraction", "held-out images classified right"
+)
+CHANCE = "chance"
+"""Variable that holds one over the number of classes."""
+
+COMPILING = 5.0
+"""Rough seconds of one compilation: curves weigh their arms by rough times, see ``remaining``."""
+
+
+Accuracies: TypeAlias = Float[np.ndarray, "seed samples"]
+
+
+def accuracies(result: RunResult, quantity: Quantity = ACCURACY) -> Accuracies:
+    """Return the accuracies of a curve, one row a draw."""
+    array = result.observation[quantity.name].transpose("seed", *quantity.dims)
+    return np.asarray(array.values, dtype=np.float64)
+
+
+def curve_key(curve: Any, *things: Any) -> str:
+    """Return a digest of a kind of curve, what describes it, code, versions and devices."""
+    versions = [code_digest(), _own_digest(), jax.__version__, np.__version__]
+    devices = [jax.devices()[0].device_kind, len(jax.devices())]
+    return content_key(type(curve).__name__, *things, versions, devices)[:32]
+
+
+@cache
+def _own_digest() -> str:
+    """Return a digest of the code of curves, which is in none of the folders of `code_digest`."""
+    files = sorted(Path(__file__).parent.glob("*_curves.py"))
+    return content_key(*(file.read_text(encoding="utf-8") for file in files))
+
+
+def labelled(
+    quantities: tuple[Quantity, ...],
+    columns: Any,
+    draws: tuple[int, ...],
+    sizes: tuple[int, ...],
+) -> xr.Dataset:
+    """Return one variable a quantity from columns over draws."""
+    coords: dict[str, Any] = {"seed": list(draws), "samples": list(sizes)}
+    variables = {
+        quantity.name: quantity.label(np.stack(list(column)), ("seed",))
+        for quantity, column in zip(quantities, columns, strict=True)
+    }
+    return xr.Dataset(variables).assign_coords(coords)
