@@ -11,7 +11,7 @@ from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import Adam, GradientDescent, GradientFlow
 from carnotlab.experiment.schedules import Cosine
 from carnotlab.experiment.times import At
-from carnotlab.experiment.training import EarlyStopping, Training
+from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import test_loss as held_out_loss
 from carnotlab.measures.losses import test_prediction as held_out_prediction
 from carnotlab.networks.architectures import mlp
@@ -37,7 +37,7 @@ def experiment(seed=0, **changes):
     ],
 )
 def test_each_sample_is_trained_on_as_if_alone(changes):
-    fit = trainer(experiment(0, **changes), MEASURES, (3, 5))
+    fit = trainer(experiment(0, **changes), MEASURES)
     for task_seed, seed in ((0, 5), (1, 3), (2, 5)):
         alone = experiment(task_seed, **changes)
         expected = train(alone, MEASURES, (seed,))
@@ -50,7 +50,7 @@ def test_full_batches_of_a_repeated_sample_train_as_the_sample_does():
     one = experiment(rule=GradientDescent(0.2))
     data = one.task.data()
     few = Batch(data.train.x[:3], data.train.y[:3])
-    fit = trainer(one, MEASURES, (0,))
+    fit = trainer(one, MEASURES)
     results = [fit(data._replace(train=batch), 0) for batch in (few, repeated(few, 6))]
     np.testing.assert_allclose(results[0]["test_loss"], results[1]["test_loss"], rtol=1e-5)
     whole = fit(data, 0)
@@ -70,17 +70,16 @@ def test_repeating_keeps_order_and_refuses_what_does_not_divide():
     "changes",
     [
         {"rule": GradientFlow()},
-        {"early_stopping": EarlyStopping()},
         {"batching": Online(4)},
     ],
 )
 def test_what_it_does_not_do_is_refused(changes):
     with pytest.raises(InputError, match=r"use train\(\)"):
-        trainer(experiment(**changes), MEASURES, (0,))
+        trainer(experiment(**changes), MEASURES)
 
 
 def test_measures_are_numbers_of_numpy():
-    found = trainer(experiment(duration=1, record=At((1,))), MEASURES, (0,))
+    found = trainer(experiment(duration=1, record=At((1,))), MEASURES)
     values = found(experiment().task.data(), 0)
     assert values["test_prediction"].shape == (4, 2)
     assert not isinstance(values["test_loss"], jnp.ndarray)

@@ -73,7 +73,7 @@ class TrainedCurve:
     def compute(self, store: Store | None, progress: Progress | None) -> RunResult:
         """Train on every draw that the store does not have, from small samples to large."""
         began = time.perf_counter()
-        fit = trainer(self.experiment, [test_accuracy, train_accuracy], self.draws)
+        fit = trainer(self.experiment, [test_accuracy, train_accuracy])
         drawn: list[xr.Dataset] = []
         for index, draw in enumerate(self.draws):
             key = self._key_of(draw)

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
-import sklearn
 import xarray as xr
 
 from carnotlab.core.assumptions import Check
@@ -40,7 +40,7 @@ class SmallDataRun:
     @property
     def key(self) -> str:
         """A digest of the sets' content, the family, the splits, code and versions."""
-        versions = [code_digest(), np.__version__, sklearn.__version__]
+        versions = [code_digest(), np.__version__, version("scikit-learn")]
         return content_key(self.sets, self.family, self.splits, versions)[:32]
 
     def remaining(self, store: Store | None) -> float:

@@ -13,7 +13,6 @@ from carnotlab.experiment.training import Training
 from carnotlab.networks.finite import Model, Weights
 
 
-
 class Gradient(Protocol):
     """Of the loss with decay, by stored weights; and the loss without decay."""
 
@@ -28,9 +27,7 @@ def loss_and_gradient(model: Model, training: Training) -> Gradient:
     """Return ``(weights, start, batch, noise) -> (loss without decay, gradient with decay)``."""
     loss = loss_function(training.loss)
 
-    def on_batch(
-        weights: Weights, batch: Batch, noise: Key[Array, ""] | None
-    ) -> Float[Array, ""]:
+    def on_batch(weights: Weights, batch: Batch, noise: Key[Array, ""] | None) -> Float[Array, ""]:
         return loss(model.apply(weights, jnp.asarray(batch.x), noise), jnp.asarray(batch.y))
 
     decay = training.weight_decay
