@@ -59,13 +59,13 @@ MOVING = 8.0
 class ConvnetSettings(Settings, frozen=True, kw_only=True):
     """Settings of `KernelLimitOfConvnets`; ``step`` is learning rate times largest eigenvalue.
 
-    ``members`` is how many networks of each kind have their kernels taken at the start, ``trained``
+    ``members`` is for how many networks of each kind kernels are taken, for each seed; ``trained``
     how many channels are trained with, ``probe`` on how many images kernels are compared, and
     ``features`` the architectures whose covariance at the start is compared too.
     """
 
     seeds: int = 16
-    members: int = 512
+    members: int = 32
     channels: tuple[int, ...] = (32, 64, 128)
     trained: tuple[int, ...] = (128,)
     features: tuple[str, ...] = ("pooling",)
@@ -101,7 +101,6 @@ class KernelLimitOfConvnets(Study):
             return ConvnetSettings()
         return ConvnetSettings(
             seeds=32,
-            members=1024,
             channels=(32, 64, 128, 256),
             trained=(64, 128, 256),
             features=tuple(ARCHITECTURES),
@@ -248,7 +247,7 @@ def _kernel_arm(settings: ConvnetSettings, task: Task, label: str, channels: int
     kind, architecture = label.split(", ")
     network = _network(settings, task, architecture, channels, NTK(), kind == "covariance")
     experiment = Experiment(task, network, Training(duration=1, record=At((0.0,))))
-    seeds = tuple(range(settings.members))
+    seeds = tuple(range(settings.seeds * settings.members))
     return Arm(_label(label, channels), Run(experiment, TangentKernelLimit(settings.probe), seeds))
 
 
@@ -278,14 +277,15 @@ def _draw_gaps(axes: Axes, result: StudyResult, settings: ConvnetSettings) -> No
             kernel_gap(by_limit(result.results, _label(label, n), _label(limit, n)))
             for n in settings.channels
         ]
-        intervals = [bootstrap(gap, settings.members) for gap in gaps]
+        intervals = [bootstrap(gap, settings.seeds * settings.members) for gap in gaps]
         values = np.array([interval.value for interval in intervals])
         errors = [
             [v.value - v.low for v in intervals],
             [v.high - v.value for v in intervals],
         ]
         slope = bootstrap(
-            exponent(result.results, label, limit, settings.channels), settings.members
+            exponent(result.results, label, limit, settings.channels),
+            settings.seeds * settings.members,
         )
         words = label.replace(kernel, "") if limit == label else "pooling, by the other limit"
         axes.errorbar(
