@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from carnotlab.networks.infinite.engine.loops.codes import (
     BEHIND,
@@ -45,8 +45,13 @@ LANES = 32
 FEW_LANES = 16
 """Where images are so few that lanes beyond the diagonal would be a large part of the work."""
 
+WORTH_PACKING = 1000
+"""Operations of a pair, for each number to move, from which on moving them takes no time."""
+
 BUFFER_NUMBERS = 2**15
 """Numbers a buffer should hold at most, to stay in the processor's cache."""
+
+NONE = np.zeros((2, 0), dtype=np.int64)
 
 Images: TypeAlias = Float[np.ndarray, "n positions channels"]
 Progress: TypeAlias = Callable[[int], None]
@@ -85,7 +90,7 @@ class Engine:
         self.complete = tables(program, dtype)
         self.noting = tables(program, dtype, complete=False)
         self.lanes = _lanes(self.complete, columns)
-        self.rooms: SimpleQueue[tuple[Work, Side]] = SimpleQueue()
+        self.rooms: SimpleQueue[tuple[Work, tuple[Side, Side]]] = SimpleQueue()
 
     def symmetric(self, x: Images) -> Matrices:
         """Return kernels of images with themselves, one triangle computed."""
@@ -113,7 +118,8 @@ class Engine:
         """Make every thread's memory to work in."""
         for _ in range(self.threads):
             work = workspace(self.program, [self.complete, self.noting], self.lanes, self.dtype)
-            self.rooms.put((work, Side(*(part[0] for part in self._side(x[:1])))))
+            one, other = (Side(*(part[0] for part in self._side(x[:1]))) for _ in range(2))
+            self.rooms.put((work, (one, other)))
 
     def _tiles(self, x: Images, own: Matrices | None = None, start: int = 0) -> Iterator[Noted]:
         """Yield tiles of images; their kernels with themselves go into ``own``'s diagonal."""
@@ -156,9 +162,13 @@ class Engine:
     def _jobs(self, first: Noted, second: Noted, found: Matrices) -> Iterator[Job]:
         """Yield work on some images of one block with some blocks of others.
 
-        Of a tile with itself, blocks left of an image's own are left out.
+        Of a tile with itself, blocks left of an image's own are left out, and pairs within blocks
+        are packed so that no lane is idle, where it is worth bringing them together.
         """
         triangle = first is second
+        packed = triangle and _operations(self.complete) > WORTH_PACKING * self._numbers(first)
+        if packed:
+            yield from self._packed(first, found)
         groups = max(JOB_OPERATIONS // (_operations(self.complete) * self.lanes), 1)
         height = min(self.lanes, groups, -(-first.size // (4 * self.threads)))
         width = max(groups // height, 1)
@@ -166,8 +176,37 @@ class Engine:
             stop = min((block + 1) * self.lanes, first.size)
             for top in range(block * self.lanes, stop, height):
                 rows = top, min(top + height, stop)
-                for left in range(block if triangle else 0, second.side.x.shape[0], width):
+                for left in range(
+                    (block + packed) if triangle else 0, second.side.x.shape[0], width
+                ):
                     yield partial(self._pair, first, second, found, rows, (left, left + width))
+
+    def _numbers(self, tile: Noted) -> int:
+        """Return how many numbers an image has, with its deviations."""
+        return sum(part.shape[1] for part in tile.side) // self.lanes
+
+    def _packed(self, tile: Noted, found: Matrices) -> Iterator[Job]:
+        """Yield work on all pairs of different images within blocks."""
+        image = np.arange(tile.size)
+        ends = np.minimum((image // self.lanes + 1) * self.lanes, tile.size)
+        one = np.repeat(image, ends - image - 1)
+        pairs = np.stack(
+            [one, np.concatenate([np.arange(i + 1, end) for i, end in enumerate(ends)])]
+        )
+        groups = max(JOB_OPERATIONS // (_operations(self.complete) * self.lanes), 1)
+        groups = min(groups, -(-pairs.shape[1] // (4 * self.threads * self.lanes)))
+        for start in range(0, pairs.shape[1], max(groups, 1) * self.lanes):
+            part = pairs[:, start : start + groups * self.lanes]
+            yield partial(self._choose, tile, found, part)
+
+    def _choose(self, tile: Noted, found: Matrices, pairs: Int[np.ndarray, "2 pairs"]) -> int:
+        count = pairs.shape[1]
+        idle = -count % self.lanes
+        chosen = np.concatenate([pairs, np.repeat(pairs[:, -1:], idle, axis=1)], axis=1)
+        values = self._follow(self.complete, tile.side, tile.side, (0, 0), chosen=chosen)
+        for matrix, part in zip(found, values, strict=True):
+            matrix[tile.start + pairs[0], tile.start + pairs[1]] = part[0, :count]
+        return count
 
     def _pair(
         self, first: Noted, second: Noted, found: Matrices, rows: tuple[int, int],
@@ -188,15 +227,17 @@ class Engine:
         return pairs
 
     def _follow(
-        self, steps: Tables, left: Side, right: Side, rows: tuple[int, int], itself: bool = False
+        self, steps: Tables, left: Side, right: Side, rows: tuple[int, int], itself: bool = False,
+        chosen: Int[np.ndarray, "2 pairs"] = NONE,
     ) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows columns"]]:  # fmt: skip
-        columns = self.lanes * (1 if itself else right.x.shape[0])
-        k, t = np.zeros((rows[1] - rows[0], columns)), np.zeros((rows[1] - rows[0], columns))
-        work, room = self.rooms.get()
+        columns = chosen.shape[1] or self.lanes * (1 if itself else right.x.shape[0])
+        shape = (1 if chosen.shape[1] else rows[1] - rows[0], columns)
+        k, t = np.zeros(shape), np.zeros(shape)
+        work, rooms = self.rooms.get()
         try:
-            follow(steps, work, room, left, right, self.lanes, rows, itself, k, t)
+            follow(steps, work, rooms, left, right, self.lanes, rows, itself, chosen, k, t)
         finally:
-            self.rooms.put((work, room))
+            self.rooms.put((work, rooms))
         return k, t
 
     def _run(self, jobs: Iterable[Job]) -> None:

@@ -28,8 +28,12 @@ from carnotlab.networks.infinite.engine.loops.filters import clear, copy, part
 from carnotlab.networks.infinite.engine.loops.steps import do
 
 Follow: TypeAlias = Callable[
-    [Tables, Work, Side, Side, Side, int, tuple[int, int], bool, Numbers, Numbers], None
-]
+    [
+        Tables, Work, tuple[Side, Side], Side, Side, int, tuple[int, int], bool, Numbers, Numbers,
+        Numbers,
+    ],
+    None,
+]  # fmt: skip
 
 
 @compiled
@@ -139,13 +143,35 @@ def spread(source: Numbers, lane: int, lanes: int, target: Numbers) -> None:
             target[j] = source[i * lanes + lane]
 
 
+@compiled
+def gather(source: Side, images: Numbers, lanes: int, room: Side) -> None:
+    """Put images of any blocks side by side, one in each lane."""
+    for which in range(room.zeros.size):
+        room.zeros[which] = 0
+    for to in range(lanes):
+        block, lane = images[to] // lanes, images[to] % lanes
+        for i in range(room.x.size // lanes):
+            room.x[i * lanes + to] = source.x[block, i * lanes + lane]
+        for i in range(room.deviations.size // lanes):
+            room.deviations[i * lanes + to] = source.deviations[block, i * lanes + lane]
+            room.inverses[i * lanes + to] = source.inverses[block, i * lanes + lane]
+        for which in range(room.zeros.size):
+            room.zeros[which] |= source.zeros[block, which]
+
+
 def _entry(made_of: int) -> Follow:
     @kept
     def follow(
-        tables: Tables, work: Work, room: Side, left: Side, right: Side, lanes: int,
-        rows: tuple[int, int], itself: bool, k_out: Numbers, t_out: Numbers,
+        tables: Tables, work: Work, rooms: tuple[Side, Side], left: Side, right: Side, lanes: int,
+        rows: tuple[int, int], itself: bool, chosen: Numbers, k_out: Numbers, t_out: Numbers,
     ) -> None:  # fmt: skip
         _ = made_of
+        room = rooms[0]
+        for group in range(chosen.shape[1] // lanes):
+            here = slice(group * lanes, (group + 1) * lanes)
+            gather(left, chosen[0, here], lanes, room)
+            gather(right, chosen[1, here], lanes, rooms[1])
+            follow_lanes(tables, work, room, rooms[1], lanes, False, k_out[0, here], t_out[0, here])
         for row in range(rows[0], rows[1]):
             start, stop = 0, right.x.shape[0]
             first = room
@@ -178,4 +204,6 @@ follow = _entry(sources())
 Both sides have blocks as their first axis, ``room`` is a block to work in, and ``k_out`` and
 ``t_out`` are ``[rows, blocks * lanes]``. With ``itself`` the rows are blocks instead, each paired
 with itself, lane by lane, so that deviations are noted and results are ``[blocks, lanes]``.
+Pairs ``chosen: [2, pairs]`` of any images of the two sides, a multiple of the lanes, are taken
+side by side before; where there are any there should be no rows, and results are ``[1, pairs]``.
 """
