@@ -1,7 +1,7 @@
 r"""Compiled loops over pairs of samples without positions: all layers, one row of a tile at a time.
 
 All of them are in one file, since a compiled function kept on disk is renewed only when its own
-file changes.
+file changes; what they take from elsewhere are names and numbers that stay.
 
 Covariances stay in float64 throughout, and so does what cancels, the distance of a correlation from
 ±1; all else has the type of the results. With :math:`t = 1 - |\rho|` and :math:`\vartheta` the
@@ -43,24 +43,14 @@ from carnotlab.networks.infinite.dense_steps import (
     WEIGHT_GRADIENT,
     ZEROS,
 )
+from carnotlab.networks.infinite.rectifier_angles import ANGLE, CLOSE
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Numbers = np.ndarray[Any, Any]
 
-CLOSE = 32 * 2.0**-52
-"""Distance of a correlation from ±1 that is rounding, as in the general path."""
-
 LANES = 64
 """Numbers that vector code of float32 takes at a time, with loops unrolled."""
 
-ANGLE_64 = (
-    5.9559620437726244e-05, -0.0005042029562849602, 0.002023068410342283, -0.005044212363588533,
-    0.008721864552393708, -0.011041195077543494, 0.010588885862776898, -0.007800214739855487,
-    0.0045212623352351, -0.0019569674992866073, 0.000833000937426987, 7.211352983263087e-05,
-    0.0005940854424188283, 0.0011638546001328132, 0.0024871121300071887, 0.0053279483088366185,
-    0.011544014593116173, 0.025396825297269287, 0.057142857144574496, 0.1333333333333216,
-    0.33333333333333337,
-)  # fmt: skip
 ANGLE_32: Any = tuple(
     np.float32(number)
     for number in (
@@ -69,8 +59,7 @@ ANGLE_32: Any = tuple(
         0.33333333365541,
     )
 )  # fmt: skip
-r"""Highest power first, the polynomial nearest on [0, 1] to :math:`(\theta / \sin\theta - 1) / t`,
-:math:`\theta = \arccos(1 - t)`, by Chebyshev's nodes."""
+"""`rectifier_angles.ANGLE`, of the degree that float32 needs here."""
 
 ARC_SINE = (
     1.0656658840535, -4.201910132386749, 7.8829450923016555, -9.158597380805825, 7.358619925497615,
@@ -79,7 +68,8 @@ ARC_SINE = (
     0.01396156950707128, 0.017352910485470593, 0.02237215476552006, 0.03038194452250247,
     0.04464285714211393, 0.0750000000000028, 0.16666666666666666,
 )  # fmt: skip
-r"""Likewise on [0, 1/2] for :math:`(\arcsin\sqrt z / \sqrt z - 1) / z`."""
+r"""Highest power first, the polynomial nearest on [0, 1/2] to
+:math:`(\arcsin\sqrt z / \sqrt z - 1) / z`, by Chebyshev's nodes."""
 
 
 class Side(NamedTuple):
@@ -139,12 +129,12 @@ def _compiled(function: Function, fastmath: set[str]) -> Function:
 # Loops over more coefficients would not be unrolled, and those around them not be vector code.
 @compiled
 def _angle_64(t: float) -> float:
-    result = ANGLE_64[0]
-    for coefficient in ANGLE_64[1:7]:
+    result = ANGLE[0]
+    for coefficient in ANGLE[1:7]:
         result = result * t + coefficient
-    for coefficient in ANGLE_64[7:14]:
+    for coefficient in ANGLE[7:14]:
         result = result * t + coefficient
-    for coefficient in ANGLE_64[14:]:
+    for coefficient in ANGLE[14:]:
         result = result * t + coefficient
     return result
 

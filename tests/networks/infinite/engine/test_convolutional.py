@@ -227,11 +227,26 @@ def test_results_do_not_depend_on_order_threads_tiles_or_lanes(dtype, monkeypatc
     for part, mixed in zip(both, kernels(network, x[order], y, dtype, threads=3), strict=True):
         np.testing.assert_array_equal(mixed, part[order])
     monkeypatch.setattr(matrix, "TILE_BYTES", 1)
-    monkeypatch.setattr(matrix, "FEW_LANES", 8)
+    monkeypatch.setattr(matrix, "LANES", (8, 8, 8))
     monkeypatch.setattr(matrix, "JOB_OPERATIONS", 1)
     for second, whole in ((y, both), (None, own)):
         for part, tiled in zip(whole, kernels(network, x, second, dtype, threads=2), strict=True):
             np.testing.assert_array_equal(tiled, part)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_black_pixels_change_no_other_kernel(dtype):
+    layers = (conv(bias=None), Relu(), conv(bias=None), Relu(), Flatten(), Dense(1))
+    network = Network((5, 4, 3), layers, NTK())
+    x = images(network, 12)
+    with_zeros = x.copy()
+    with_zeros[5, :3] = 0
+    others = np.delete(np.arange(12), 5)
+    for part, mixed in zip(
+        kernels(network, x, None, dtype), kernels(network, with_zeros, None, dtype), strict=True
+    ):
+        assert (part[5] != mixed[5]).any()
+        np.testing.assert_array_equal(part[np.ix_(others, others)], mixed[np.ix_(others, others)])
 
 
 def test_progress_counts_every_pair_once():

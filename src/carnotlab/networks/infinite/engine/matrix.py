@@ -39,11 +39,9 @@ JOB_OPERATIONS = 2**33
 OPERATIONS_OF_STEP = 80
 """About how many of them a step takes at each pair of positions."""
 
-LANES = 32
-"""Pairs side by side: enough that a row of a small image fills many vectors."""
-
-FEW_LANES = 16
-"""Where images are so few that lanes beyond the diagonal would be a large part of the work."""
+LANES = (32, 16, 8)
+"""Pairs side by side: many, so that a row of a small image fills many vectors, but fewer where
+images are so few that lanes beyond the diagonal would be a large part of the work."""
 
 WORTH_PACKING = 1000
 """Operations of a pair, for each number to move, from which on moving them takes no time."""
@@ -89,7 +87,8 @@ class Engine:
         self.threads, self.progress = threads, progress
         self.complete = tables(program, dtype)
         self.noting = tables(program, dtype, complete=False)
-        self.lanes = _lanes(self.complete, columns)
+        self.packs = _operations(self.complete) > WORTH_PACKING * _numbers(program, self.complete)
+        self.lanes = _lanes(self.complete, columns, self.packs)
         self.rooms: SimpleQueue[tuple[Work, tuple[Side, Side]]] = SimpleQueue()
 
     def symmetric(self, x: Images) -> Matrices:
@@ -166,7 +165,7 @@ class Engine:
         are packed so that no lane is idle, where it is worth bringing them together.
         """
         triangle = first is second
-        packed = triangle and _operations(self.complete) > WORTH_PACKING * self._numbers(first)
+        packed = triangle and self.packs
         if packed:
             yield from self._packed(first, found)
         groups = max(JOB_OPERATIONS // (_operations(self.complete) * self.lanes), 1)
@@ -180,10 +179,6 @@ class Engine:
                     (block + packed) if triangle else 0, second.side.x.shape[0], width
                 ):
                     yield partial(self._pair, first, second, found, rows, (left, left + width))
-
-    def _numbers(self, tile: Noted) -> int:
-        """Return how many numbers an image has, with its deviations."""
-        return sum(part.shape[1] for part in tile.side) // self.lanes
 
     def _packed(self, tile: Noted, found: Matrices) -> Iterator[Job]:
         """Yield work on all pairs of different images within blocks."""
@@ -253,12 +248,19 @@ class Engine:
             pool.shutdown(cancel_futures=True)
 
 
-def _lanes(its: Tables, columns: int) -> int:
+def _lanes(its: Tables, columns: int, packs: bool) -> int:
     """Return how many pairs lie side by side, a multiple of 8; results do not depend on it."""
-    wanted = LANES if columns >= 8 * LANES else min(columns, FEW_LANES)
+    fitting = [lanes for lanes in LANES if columns >= 8 * lanes]
+    # Where pairs are packed, no lane is idle beyond the diagonal.
+    wanted = fitting[0] if fitting else LANES[1 if packs else 2]
     stored = 4 * 8 * int(its.stages[:, NEXT_SIZE].max())
     most = min(BUFFER_NUMBERS // its.size, STORE_BYTES // stored)
-    return max(min(-(-wanted // 8), most // 8), 1) * 8
+    return max(min(-(-min(wanted, columns) // 8), most // 8), 1) * 8
+
+
+def _numbers(program: Program, its: Tables) -> int:
+    """Return how many numbers an image has, with its deviations."""
+    return its.size * (1 + 2 * program.deviations)
 
 
 def _operations(its: Tables) -> int:

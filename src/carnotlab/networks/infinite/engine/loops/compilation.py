@@ -7,6 +7,8 @@ from zlib import crc32
 
 import numba
 
+from carnotlab.networks.infinite import rectifier_angles
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -33,8 +35,8 @@ def kept(function: Function) -> Function:
 
 
 def sources() -> int:
-    """Return a number that changes with any file of this folder."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    """Return a number that changes with any file of this folder, and what it takes numbers from."""
+    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(rectifier_angles.__file__)]
     return crc32(b"".join(file.read_bytes() for file in files))
 
 

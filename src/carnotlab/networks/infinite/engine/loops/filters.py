@@ -112,7 +112,7 @@ def surround(line: Numbers, before: int, size: int, wraps: int) -> None:
 @compiled
 def gains_of_three(
     k: Numbers, t: Numbers, lanes: int, k_out: Numbers, t_out: Numbers, numbers: Numbers,
-    numbers_t: Numbers, no_tangent: int,
+    numbers_t: Numbers,
 ) -> None:  # fmt: skip
     """Sum three neighbouring columns and apply the gains of both kernels."""
     size = k_out.size
@@ -120,18 +120,12 @@ def gains_of_three(
     t_gain = numbers_t[GAIN]
     k_gradient, bias_gradient = numbers[GRADIENT_GAIN], numbers[GRADIENT_BIAS]
     k0, k1, k2 = k[:size], k[lanes : lanes + size], k[2 * lanes : 2 * lanes + size]
-    if no_tangent:
-        for i in range(size):
-            total = (k0[i] + k1[i]) + k2[i]
-            k_out[i] = gain * total + bias
-            t_out[i] = k_gradient * total + bias_gradient
-    else:
-        t0, t1, t2 = t[:size], t[lanes : lanes + size], t[2 * lanes : 2 * lanes + size]
-        for i in range(size):
-            total = (k0[i] + k1[i]) + k2[i]
-            k_out[i] = gain * total + bias
-            own = numbers_t.dtype.type(k_gradient * total + bias_gradient)
-            t_out[i] = t_gain * ((t0[i] + t1[i]) + t2[i]) + own
+    t0, t1, t2 = t[:size], t[lanes : lanes + size], t[2 * lanes : 2 * lanes + size]
+    for i in range(size):
+        total = (k0[i] + k1[i]) + k2[i]
+        k_out[i] = gain * total + bias
+        own = numbers_t.dtype.type(k_gradient * total + bias_gradient)
+        t_out[i] = t_gain * ((t0[i] + t1[i]) + t2[i]) + own
 
 
 @compiled
@@ -163,52 +157,66 @@ def gains_of_any(
 
 
 @compiled
-def convolved_row(
-    tables: Tables, work: Work, s: int, row: int, ends: tuple[int, int], which: int, lanes: int
-) -> None:
-    """Put a row behind a filter, at all columns, into ``work.k_row`` and ``work.t_row``."""
+def add_lines(
+    tables: Tables, work: Work, s: int, row: int, ends: tuple[int, int], which: int, side: int,
+    lanes: int,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Sum the rows a filter covers into ``work.k_columns`` and ``work.t_columns``.
+
+    Return from where to where columns behind the filter go, and how many numbers a line has.
+    """
     step, levels = tables.steps[s], tables.levels
     before, behind = step[BEFORE], step[BEHIND]
     length, width = levels[before, LENGTH], levels[before, LENGTH + 1] * lanes
     from_row, to_row, _ = part(levels, before, 0, ends[0], which)
     base = step[SOURCE] * tables.size * lanes
-    for side in range(2):
-        start, stop, _ = part(levels, before, 1, ends[1], side)
-        out_start, out_stop, _ = part(levels, behind, 1, ends[1], side)
-        if step[WRAPS + 1]:
-            start, stop = 0, levels[before, LENGTH + 1]
-            out_start, out_stop = 0, levels[behind, LENGTH + 1]
-            if side == 1:
-                continue
-        if out_stop <= out_start:
-            continue
-        count = out_stop - out_start
-        size = (stop - start) * lanes
-        pad = step[PAD + 1] * lanes
-        reach = ((count - 1) * step[STRIDE + 1] + step[SIZE + 1]) * lanes
-        total = max(reach, pad + size)
-        k_out = work.k_row[out_start * lanes : out_stop * lanes]
-        t_out = work.t_row[out_start * lanes : out_stop * lanes]
-        k_line, t_line = work.k_columns[:total], work.t_columns[:total]
+    start, stop, _ = part(levels, before, 1, ends[1], side)
+    out_start, out_stop, _ = part(levels, behind, 1, ends[1], side)
+    if step[WRAPS + 1]:
+        # All columns are done at once.
+        start, stop = 0, levels[before, LENGTH + 1]
+        out_start, out_stop = 0, levels[behind, LENGTH + 1] if side == 0 else 0
+    if out_stop <= out_start:
+        return 0, 0, 0
+    size = (stop - start) * lanes
+    pad = step[PAD + 1] * lanes
+    reach = ((out_stop - out_start - 1) * step[STRIDE + 1] + step[SIZE + 1]) * lanes
+    total = max(reach, pad + size)
+    k_line, t_line = work.k_columns[:total], work.t_columns[:total]
+    add_rows(
+        work.k, base + start * lanes, row, from_row, to_row, step, length, width,
+        k_line[pad : pad + size],
+    )  # fmt: skip
+    surround(k_line, pad, size, step[WRAPS + 1])
+    if step[NO_TANGENT]:
+        clear(t_line)
+    else:
         add_rows(
-            work.k, base + start * lanes, row, from_row, to_row, step, length, width,
-            k_line[pad : pad + size],
+            work.t, base + start * lanes, row, from_row, to_row, step, length, width,
+            t_line[pad : pad + size],
         )  # fmt: skip
-        surround(k_line, pad, size, step[WRAPS + 1])
-        if not step[NO_TANGENT]:
-            add_rows(
-                work.t, base + start * lanes, row, from_row, to_row, step, length, width,
-                t_line[pad : pad + size],
-            )  # fmt: skip
-            surround(t_line, pad, size, step[WRAPS + 1])
+        surround(t_line, pad, size, step[WRAPS + 1])
+    return out_start, out_stop, total
+
+
+@compiled
+def convolved_row(
+    tables: Tables, work: Work, s: int, row: int, ends: tuple[int, int], which: int, lanes: int
+) -> None:
+    """Put a row behind a filter, at all columns, into ``work.k_row`` and ``work.t_row``."""
+    step = tables.steps[s]
+    for side in range(2):
+        start, stop, total = add_lines(tables, work, s, row, ends, which, side, lanes)
+        if stop <= start:
+            continue
+        k_line, t_line = work.k_columns[:total], work.t_columns[:total]
+        k_out = work.k_row[start * lanes : stop * lanes]
+        t_out = work.t_row[start * lanes : stop * lanes]
         if step[SIZE + 1] == 3 and step[STRIDE + 1] == 1:
             gains_of_three(
-                k_line, t_line, lanes, k_out, t_out, tables.numbers[s], tables.numbers_t[s],
-                step[NO_TANGENT],
-            )  # fmt: skip
+                k_line, t_line, lanes, k_out, t_out, tables.numbers[s], tables.numbers_t[s]
+            )
         else:
-            if step[NO_TANGENT]:
-                clear(t_line)
             gains_of_any(
                 k_line, t_line, lanes, k_out, t_out, step, tables.numbers[s], tables.numbers_t[s]
             )

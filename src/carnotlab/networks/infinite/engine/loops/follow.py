@@ -137,10 +137,20 @@ def follow_lanes(
 
 @compiled
 def spread(source: Numbers, lane: int, lanes: int, target: Numbers) -> None:
-    """Put one lane's numbers into all lanes."""
+    """Put one lane's numbers into all lanes, whose count is a multiple of eight."""
     for i in range(source.size // lanes):
-        for j in range(i * lanes, (i + 1) * lanes):
-            target[j] = source[i * lanes + lane]
+        number = source[i * lanes + lane]
+        # Written out, so that it becomes one store of a vector.
+        for j in range(i * lanes, (i + 1) * lanes, 8):
+            eight = target[j : j + 8]
+            eight[0] = number
+            eight[1] = number
+            eight[2] = number
+            eight[3] = number
+            eight[4] = number
+            eight[5] = number
+            eight[6] = number
+            eight[7] = number
 
 
 @compiled

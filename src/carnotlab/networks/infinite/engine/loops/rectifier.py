@@ -20,25 +20,19 @@ import numpy as np
 from carnotlab.networks.infinite.engine.loops.codes import (
     AT_ZERO,
     BEND,
+    BIAS,
+    GAIN,
+    GRADIENT_BIAS,
+    GRADIENT_GAIN,
     MEAN,
     OPPOSITE,
     SAME,
     Numbers,
 )
 from carnotlab.networks.infinite.engine.loops.compilation import compiled
+from carnotlab.networks.infinite.rectifier_angles import ANGLE, CLOSE
 
-CLOSE = 32 * 2.0**-52
-"""Distance of a correlation from ±1 that is rounding, as in the general path."""
-
-SLOPES_64 = (
-    5.9559620437726244e-05, -0.0005042029562849602, 0.002023068410342283, -0.005044212363588533,
-    0.008721864552393708, -0.011041195077543494, 0.010588885862776898, -0.007800214739855487,
-    0.0045212623352351, -0.0019569674992866073, 0.000833000937426987, 7.211352983263087e-05,
-    0.0005940854424188283, 0.0011638546001328132, 0.0024871121300071887, 0.0053279483088366185,
-    0.011544014593116173, 0.025396825297269287, 0.057142857144574496, 0.1333333333333216,
-    0.33333333333333337,
-)  # fmt: skip
-SLOPES_32 = tuple(
+ANGLE_32 = tuple(
     np.float32(slope)
     for slope in (
         0.005381980214801952, -0.01574707684781099, 0.02459185104827352, -0.01629899420924802,
@@ -46,28 +40,28 @@ SLOPES_32 = tuple(
         0.13333432331819872, 0.3333333283713902,
     )
 )  # fmt: skip
-r"""Coefficients, highest power first, of the polynomial :math:`p(t)` nearest on [0, 1] to
-:math:`(\theta / \sin\theta - 1) / t`, :math:`\theta = \arccos(1 - t)`, by Chebyshev's nodes."""
+"""`rectifier_angles.ANGLE`, of the degree that float32 needs here."""
 
 
 @compiled
 def slope_64(t: float) -> float:
     """Return :math:`p(t)`, written out since a loop over a tuple would not be unrolled."""
-    s = SLOPES_64[0]
-    s = (((s * t + SLOPES_64[1]) * t + SLOPES_64[2]) * t + SLOPES_64[3]) * t + SLOPES_64[4]
-    s = (((s * t + SLOPES_64[5]) * t + SLOPES_64[6]) * t + SLOPES_64[7]) * t + SLOPES_64[8]
-    s = (((s * t + SLOPES_64[9]) * t + SLOPES_64[10]) * t + SLOPES_64[11]) * t + SLOPES_64[12]
-    s = (((s * t + SLOPES_64[13]) * t + SLOPES_64[14]) * t + SLOPES_64[15]) * t + SLOPES_64[16]
-    return (((s * t + SLOPES_64[17]) * t + SLOPES_64[18]) * t + SLOPES_64[19]) * t + SLOPES_64[20]
+    s = ANGLE[0]
+    s = (((s * t + ANGLE[1]) * t + ANGLE[2]) * t + ANGLE[3]) * t + ANGLE[4]
+    s = (((s * t + ANGLE[5]) * t + ANGLE[6]) * t + ANGLE[7]) * t + ANGLE[8]
+    s = (((s * t + ANGLE[9]) * t + ANGLE[10]) * t + ANGLE[11]) * t + ANGLE[12]
+    s = (((s * t + ANGLE[13]) * t + ANGLE[14]) * t + ANGLE[15]) * t + ANGLE[16]
+    return (((s * t + ANGLE[17]) * t + ANGLE[18]) * t + ANGLE[19]) * t + ANGLE[20]
 
 
 @compiled
 def slope_32(t: np.float32) -> np.float32:
-    """As `slope_64`, for single precision."""
-    s = SLOPES_32[0]
-    s = (((s * t + SLOPES_32[1]) * t + SLOPES_32[2]) * t + SLOPES_32[3]) * t + SLOPES_32[4]
-    s = (((s * t + SLOPES_32[5]) * t + SLOPES_32[6]) * t + SLOPES_32[7]) * t + SLOPES_32[8]
-    return s * t + SLOPES_32[9]
+    """As `slope_64`, for single precision, in a form whose parts need not wait for each other."""
+    t2 = t * t
+    t4 = t2 * t2
+    low = (ANGLE_32[6] * t + ANGLE_32[7]) * t2 + (ANGLE_32[8] * t + ANGLE_32[9])
+    middle = (ANGLE_32[2] * t + ANGLE_32[3]) * t2 + (ANGLE_32[4] * t + ANGLE_32[5])
+    return ((ANGLE_32[0] * t + ANGLE_32[1]) * t4 + middle) * t4 + low
 
 
 @compiled
@@ -111,6 +105,39 @@ def bend_32(
         factor = same if positive else opposite
         curved = rest * sine * (one - (one - rest) * slope)
         t_out[i] = t[i] * (factor - (angle if positive else -angle))
+        above = bend * (deviation[i] * other_deviation[i]) * curved
+        k_out[i] = (same_64 if positive else opposite_64) * c + np.float64(above)
+
+
+@compiled
+def bend_behind_three_32(
+    k: Numbers, t: Numbers, lanes: int, inverse: Numbers, other_inverse: Numbers,
+    deviation: Numbers, other_deviation: Numbers, k_out: Numbers, t_out: Numbers,
+    numbers: Numbers, numbers_t: Numbers,
+) -> None:  # fmt: skip
+    """Do `filters.gains_of_three` and `bend_32` at once: what is between stays in registers."""
+    size = k_out.size
+    gain, bias, t_gain = numbers[GAIN], numbers[BIAS], numbers_t[GAIN]
+    k_gradient, bias_gradient = numbers[GRADIENT_GAIN], numbers[GRADIENT_BIAS]
+    same, opposite, bend = numbers_t[SAME], numbers_t[OPPOSITE], numbers_t[BEND]
+    same_64, opposite_64 = numbers[SAME], numbers[OPPOSITE]
+    one, two = np.float32(1.0), np.float32(2.0)
+    k0, k1, k2 = k[:size], k[lanes : lanes + size], k[2 * lanes : 2 * lanes + size]
+    t0, t1, t2 = t[:size], t[lanes : lanes + size], t[2 * lanes : 2 * lanes + size]
+    for i in range(size):
+        total = (k0[i] + k1[i]) + k2[i]
+        c = gain * total + bias
+        own = np.float32(k_gradient * total + bias_gradient)
+        tangent = t_gain * ((t0[i] + t1[i]) + t2[i]) + own
+        positive = c >= 0
+        apart_64 = 1.0 - abs(c * inverse[i] * other_inverse[i])
+        rest = np.float32(apart_64 if apart_64 > CLOSE else 0.0)
+        slope = slope_32(rest)
+        sine = np.sqrt(rest * (two - rest))
+        angle = bend * sine * (one + rest * slope)
+        factor = same if positive else opposite
+        curved = rest * sine * (one - (one - rest) * slope)
+        t_out[i] = tangent * (factor - (angle if positive else -angle))
         above = bend * (deviation[i] * other_deviation[i]) * curved
         k_out[i] = (same_64 if positive else opposite_64) * c + np.float64(above)
 

@@ -11,9 +11,12 @@ from carnotlab.networks.infinite.engine.loops.codes import (
     LENGTH,
     OPERATION,
     SCALE,
+    SIZE,
     SOURCE,
+    STRIDE,
     TARGET,
     TOGETHER,
+    WRAPS,
     Numbers,
     Operation,
     Side,
@@ -21,10 +24,17 @@ from carnotlab.networks.infinite.engine.loops.codes import (
     Work,
 )
 from carnotlab.networks.infinite.engine.loops.compilation import compiled
-from carnotlab.networks.infinite.engine.loops.filters import clear, convolved_row, copy, part
+from carnotlab.networks.infinite.engine.loops.filters import (
+    add_lines,
+    clear,
+    convolved_row,
+    copy,
+    part,
+)
 from carnotlab.networks.infinite.engine.loops.rectifier import (
     bend_32,
     bend_64,
+    bend_behind_three_32,
     bend_itself,
     flat_where_zero,
 )
@@ -71,6 +81,32 @@ def bent_row(
 
 
 @compiled
+def bent_at_once(
+    tables: Tables, work: Work, left: Side, right: Side, s: int, ends: tuple[int, int],
+    row: int, which: int, shift: int, lanes: int, to: int,
+) -> None:  # fmt: skip
+    """Put a row behind a filter of three columns and its activation, from position ``to`` on."""
+    step = tables.steps[s]
+    columns = tables.levels[step[BEHIND], LENGTH + 1]
+    first = (step[DEVIATION] * tables.size + row * columns) * lanes
+    second = (step[DEVIATION] * tables.size + (row + shift) * columns) * lanes
+    for side in range(2):
+        start, stop, total = add_lines(tables, work, s, row, ends, which, side, lanes)
+        if stop <= start:
+            continue
+        along = part(tables.levels, step[BEHIND], 1, ends[1], side)[2]
+        a, b = first + start * lanes, first + stop * lanes
+        c, d = second + (start + along) * lanes, second + (stop + along) * lanes
+        bend_behind_three_32(
+            work.k_columns[:total], work.t_columns[:total], lanes,
+            left.inverses[a:b], right.inverses[c:d], left.deviations[a:b], right.deviations[c:d],
+            work.k[to + start * lanes : to + stop * lanes],
+            work.t[to + start * lanes : to + stop * lanes],
+            tables.numbers[s], tables.numbers_t[s],
+        )  # fmt: skip
+
+
+@compiled
 def convolve(
     tables: Tables, work: Work, left: Side, right: Side, s: int, ends: tuple[int, int],
     lanes: int, alone: bool,
@@ -79,11 +115,21 @@ def convolve(
     step = tables.steps[s]
     width = tables.levels[step[BEHIND], LENGTH + 1] * lanes
     target = step[TARGET] * tables.size * lanes
+    at_once = step[TOGETHER] and step[SIZE + 1] == 3 and step[STRIDE + 1] == 1
+    at_once = at_once and not step[WRAPS + 1] and not alone
+    if at_once:
+        at_once = not (left.zeros[step[DEVIATION]] or right.zeros[step[DEVIATION]])
     for which in range(2):
         start, stop, shift = part(tables.levels, step[BEHIND], 0, ends[0], which)
         for row in range(start, stop):
-            convolved_row(tables, work, s, row, ends, which, lanes)
             to = target + row * width
+            # The size of an item is known when this is compiled; in float64 there is less to gain.
+            if work.t.itemsize == 4 and at_once:
+                bent_at_once(
+                    tables, work, left, right, s, ends, row, which, shift, lanes, to
+                )  # fmt: skip
+                continue
+            convolved_row(tables, work, s, row, ends, which, lanes)
             k_out, t_out = work.k[to : to + width], work.t[to : to + width]
             if step[TOGETHER]:
                 bent_row(
@@ -182,8 +228,20 @@ def load_input(
                 there = ((row + shift) * columns + a + along) * lanes
                 size = (b - a) * lanes
                 total = work.k[target + here : target + here + size]
+                channels = left.x.size // image
+                if channels == 3:
+                    x0 = left.x[here : here + size]
+                    x1 = left.x[image + here : image + here + size]
+                    x2 = left.x[2 * image + here : 2 * image + here + size]
+                    y0 = right.x[there : there + size]
+                    y1 = right.x[image + there : image + there + size]
+                    y2 = right.x[2 * image + there : 2 * image + there + size]
+                    scale = tables.numbers[s, SCALE]
+                    for i in range(size):
+                        total[i] = ((x0[i] * y0[i] + x1[i] * y1[i]) + x2[i] * y2[i]) * scale
+                    continue
                 clear(total)
-                for channel in range(left.x.size // image):
+                for channel in range(channels):
                     first = left.x[channel * image + here : channel * image + here + size]
                     second = right.x[channel * image + there : channel * image + there + size]
                     for i in range(size):
