@@ -16,10 +16,10 @@ from carnotlab.experiment.times import At, Logarithmically
 from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import TEST_PREDICTION
 from carnotlab.networks.description import Network
-from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
 from carnotlab.runs.run import Run, RunResult
 from carnotlab.studies.small_convnets import ARCHITECTURES, small_convnet
+from carnotlab.studies.step_sizes import largest_eigenvalue
 from carnotlab.studies.study import (
     Arm,
     Judgement,
@@ -118,7 +118,8 @@ class KernelLimitOfConvnets(Study):
         for label in _kernel_labels(chosen):
             arms += [_kernel_arm(chosen, task, label, number) for number in chosen.channels]
         for architecture in ARCHITECTURES:
-            rate = chosen.step / _largest_eigenvalue(chosen, task, architecture)
+            narrowest = _network(chosen, task, architecture, chosen.channels[0], NTK())
+            rate = chosen.step / largest_eigenvalue(narrowest, task)
             for number in chosen.trained:
                 arms.append(_training_arm(chosen, task, architecture, number, rate, NTK()))
             if architecture == "pooling":
@@ -234,13 +235,6 @@ def _network(
         parameterization=kind,
         features_only=features_only,
     )
-
-
-def _largest_eigenvalue(settings: ConvnetSettings, task: Task, architecture: str) -> float:
-    """Largest eigenvalue of the kernel over samples: it depends on no number of channels."""
-    x = task.data().train.x
-    network = _network(settings, task, architecture, settings.channels[0], NTK())
-    return float(np.linalg.eigvalsh(kernels(network, x).ntk)[-1]) / len(x)
 
 
 def _kernel_arm(settings: ConvnetSettings, task: Task, label: str, channels: int) -> Arm:

@@ -17,7 +17,6 @@ from carnotlab.experiment.training import Training
 from carnotlab.networks.activations import Activation, Erf, Relu
 from carnotlab.networks.architectures import mlp
 from carnotlab.networks.description import Network
-from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
 from carnotlab.runs.run import Run
 from carnotlab.studies.data_folder import VARIABLE, find_data
@@ -28,6 +27,7 @@ from carnotlab.studies.kernel_motion import (
     relative_changes,
     trained_kernel_gap,
 )
+from carnotlab.studies.step_sizes import largest_eigenvalue
 from carnotlab.studies.study import (
     Arm,
     Judgement,
@@ -147,7 +147,8 @@ class KernelStaysPut(Study):
                 )
                 continue
             for activation in ACTIVATIONS:
-                rate = chosen.step / _largest_eigenvalue(chosen, task, activation)
+                narrowest = _network(chosen, task, activation, chosen.widths[0], NTK())
+                rate = chosen.step / largest_eigenvalue(narrowest, task)
                 arms += [
                     _arm(chosen, name, task, rate, activation, kind, width)
                     for kind in KINDS
@@ -275,13 +276,6 @@ def _network(
         output_variance=settings.output_variance,
         parameterization=kind,
     )
-
-
-def _largest_eigenvalue(settings: StaysPutSettings, task: Task, activation: str) -> float:
-    """Largest eigenvalue of the kernel over samples: it depends on no width."""
-    network = _network(settings, task, activation, settings.widths[0], NTK())
-    x = task.data().train.x
-    return float(np.linalg.eigvalsh(kernels(network, x).ntk)[-1]) / len(x)
 
 
 def _arm(

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +19,6 @@ from carnotlab.measures.learned_share import LEARNED_SHARE, learned_share
 from carnotlab.networks.activations import Activation, Linear, Polynomial, Relu, Tanh
 from carnotlab.networks.architectures import mlp
 from carnotlab.networks.description import Network
-from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Gaussian, Initialisation, Orthogonal
 from carnotlab.networks.layers import Dense
 from carnotlab.networks.parameterization import NTK, Standard
@@ -33,6 +31,7 @@ from carnotlab.studies.orthogonal_gaps import (
     time_growth,
 )
 from carnotlab.studies.orthogonal_panels import draw_kernels, draw_spreads, draw_times
+from carnotlab.studies.step_sizes import largest_eigenvalue
 from carnotlab.studies.study import (
     Arm,
     Judgement,
@@ -341,8 +340,10 @@ def _unscaled(settings: OrthogonalSettings, width: int) -> Arm:
 def _lazy(settings: OrthogonalSettings, start: str) -> Arm:
     # Targets large against outputs at the start, whose scatter would hide what is compared.
     task, width = replace(_digits(settings), target_scale=5.0), settings.widths[-1]
+    # The kernel depends on no width.
+    rate = settings.step / largest_eigenvalue(wide_network(64, 64, Gaussian()), task)
     training = Training(
-        GradientDescent(settings.step / _largest_eigenvalue(task)),
+        GradientDescent(rate),
         duration=settings.lazy_steps,
         record=Logarithmically(13),
     )
@@ -350,13 +351,6 @@ def _lazy(settings: OrthogonalSettings, start: str) -> Arm:
     theory = OrthogonalKernelLimit(settings.probe)
     run = Run(experiment, theory, tuple(range(settings.seeds)), (learned_share,))
     return Arm(f"lazy, {start}", run)
-
-
-@lru_cache(maxsize=4)
-def _largest_eigenvalue(task: Digits) -> float:
-    """Largest eigenvalue of the kernel over samples: it depends on no width."""
-    x = task.data().train.x
-    return float(np.linalg.eigvalsh(kernels(wide_network(64, 64, Gaussian()), x).ntk)[-1]) / len(x)
 
 
 def _deep_label(start: str, depth: int, rate: float) -> str:

@@ -16,9 +16,9 @@ from carnotlab.experiment.times import At, Logarithmically
 from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import TEST_LOSS, TEST_PREDICTION
 from carnotlab.networks.architectures import mlp
-from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
 from carnotlab.runs.run import Run, RunResult
+from carnotlab.studies.step_sizes import largest_eigenvalue
 from carnotlab.studies.study import (
     Arm,
     Judgement,
@@ -127,7 +127,8 @@ class WidthToKernel(Study):
         """Return, per width: the kernel at the start, training, and mean-field training."""
         chosen = _own(settings)
         task = _task(chosen)
-        rate = chosen.step / _largest_eigenvalue(chosen, task)
+        narrowest = _experiment(chosen, task, chosen.widths[0], NTK(), Training()).network
+        rate = chosen.step / largest_eigenvalue(narrowest, task)
         arms: list[Arm] = []
         for width in chosen.widths:
             arms.append(_kernel_arm(chosen, task, width))
@@ -245,13 +246,6 @@ def _experiment(
         parameterization=kind,
     )
     return Experiment(task, network, training)
-
-
-def _largest_eigenvalue(settings: WidthSettings, task: Task) -> float:
-    """Largest eigenvalue of the kernel over samples: it depends on no width."""
-    experiment = _experiment(settings, task, settings.widths[0], NTK(), Training())
-    x = task.data().train.x
-    return float(np.linalg.eigvalsh(kernels(experiment.network, x).ntk)[-1]) / len(x)
 
 
 def _kernel_arm(settings: WidthSettings, task: Task, width: int) -> Arm:
