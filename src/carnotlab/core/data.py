@@ -5,7 +5,22 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from jaxtyping import Array, Float
 
+from carnotlab.core.errors import require
+
 RealArray: TypeAlias = Float[Array, "..."] | Float[np.ndarray, "..."]
+
+
+def require_finite(name: str, values: Float[np.ndarray, "..."], instead: str) -> None:
+    """Raise `InputError` unless all entries are finite numbers.
+
+    >>> require_finite("targets", np.ones(2), "drop those samples")
+    """
+    require(
+        bool(np.isfinite(values).all()),
+        f"{name} with entries that are not finite",
+        "finite numbers",
+        instead,
+    )
 
 
 class Batch(NamedTuple):

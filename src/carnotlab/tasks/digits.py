@@ -63,7 +63,7 @@ class Digits(Task):
         if len(kept) < 2 or len(set(kept)) < len(kept) or not set(kept) <= set(range(10)):
             required = "a tuple of at least two different digits"
             raise InputError(f"classes = {self.classes!r}", required, "try (0, 1)")
-        available = int(np.isin(_digits()[1], kept).sum())
+        available = int(np.isin(all_digits()[1], kept).sum())
         require(
             self.train_size + self.test_size <= available,
             f"train_size + test_size = {self.train_size + self.test_size}",
@@ -103,7 +103,13 @@ class Digits(Task):
 
 
 @cache
-def _digits() -> tuple[Float[np.ndarray, "n 64"], Int[np.ndarray, " n"]]:
+def all_digits() -> tuple[Float[np.ndarray, "n 64"], Int[np.ndarray, " n"]]:
+    """Return the pixels, row by row, and the digit of every image.
+
+    >>> pixels, labels = all_digits()
+    >>> pixels.shape, labels[:5].tolist()
+    ((1797, 64), [0, 1, 2, 3, 4])
+    """
     from sklearn import datasets  # pyright: ignore[reportMissingTypeStubs]
 
     pixels, labels = cast("Any", datasets).load_digits(return_X_y=True)
@@ -112,7 +118,7 @@ def _digits() -> tuple[Float[np.ndarray, "n 64"], Int[np.ndarray, " n"]]:
 
 @lru_cache(maxsize=8)
 def _data(task: Digits) -> Data:
-    pixels, labels = _digits()
+    pixels, labels = all_digits()
     kept = np.concatenate([np.flatnonzero(labels == digit) for digit in task.digits])
     codes = np.concatenate(
         [np.full(int(np.sum(labels == digit)), code) for code, digit in enumerate(task.digits)]

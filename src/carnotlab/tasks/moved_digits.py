@@ -1,8 +1,7 @@
 """Handwritten digits at random places of a larger canvas: where a digit lies says nothing."""
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Any, cast
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,6 +11,7 @@ from carnotlab.core.errors import require
 from carnotlab.tasks.balanced_order import balanced_order
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.checking import require_whole
+from carnotlab.tasks.digits import all_digits
 from carnotlab.tasks.drawing import generator, sealed
 from carnotlab.tasks.pixels import shuffled
 from carnotlab.tasks.targets import one_hot
@@ -79,18 +79,10 @@ class MovedDigits(Task):
         return _data(self)
 
 
-@cache
-def _digits() -> tuple[Float[np.ndarray, "n 8 8"], Int[np.ndarray, " n"]]:
-    from sklearn import datasets  # pyright: ignore[reportMissingTypeStubs]
-
-    pixels, labels = cast("Any", datasets).load_digits(return_X_y=True)
-    images = np.asarray(pixels, dtype=np.float64).reshape(-1, SIDE, SIDE)
-    return images, np.asarray(labels, dtype=np.int64)
-
-
 @lru_cache(maxsize=8)
 def _data(task: MovedDigits) -> Data:
-    pixels, codes = _digits()
+    flat, codes = all_digits()
+    pixels = flat.reshape(-1, SIDE, SIDE)
     order = balanced_order(codes, RAREST, classes=CLASSES, seed=task.seed, purpose="images")
     test = order[: CLASSES * task.held_out_per_class]
     train = order[len(test) : len(test) + CLASSES * task.per_class]

@@ -27,13 +27,13 @@ import numpy as np
 from jaxtyping import Float
 
 from carnotlab.core.data import RealArray
-from carnotlab.core.errors import InputError, require, require_not_negative
+from carnotlab.core.errors import require, require_not_negative
 from carnotlab.experiment.rules import GradientDescent, GradientFlow
+from carnotlab.theories.kernel_regression.checking import ROUNDING, finite_block, target_columns
 
 Clock: TypeAlias = GradientFlow | GradientDescent
 """Times are flow times under `GradientFlow`, whole steps under `GradientDescent`."""
 
-ROUNDING = float(np.finfo(np.float64).eps)
 INDEFINITE = 1e-6
 """Size of a negative eigenvalue, relative to the largest, that is no longer taken for rounding."""
 
@@ -102,12 +102,9 @@ def kernel_system(
     >>> mean_and_variance(system, GradientFlow(), np.array([np.log(2.0)])).test_mean.item()
     1.0
     """
-    y = np.asarray(targets, dtype=np.float64)
-    require(
-        y.ndim == 2 and y.size > 0, f"targets of shape {y.shape}", "[n, k]", "give one row each"
-    )
+    y = target_columns(targets)
     n, m = y.shape[0], np.shape(ntk_test)[0]
-    theta = _block("ntk_train", ntk_train, (n, n))
+    theta = finite_block("ntk_train", ntk_train, (n, n))
     size = float(np.abs(theta).max())
     require(
         bool(np.abs(theta - theta.T).max() <= 1e-9 * size),
@@ -122,16 +119,15 @@ def kernel_system(
         "a positive semidefinite kernel matrix",
         "pass kernels(network, x).ntk",
     )
-    _block("targets", y, y.shape)
-    prior = _block("nngp_train", nngp_train, (n, n))
+    prior = finite_block("nngp_train", nngp_train, (n, n))
     return KernelSystem(
         eigenvalues=np.maximum(eigenvalues, 0.0),
         eigenvectors=v,
         targets=y,
-        cross=_block("ntk_test", ntk_test, (m, n)) @ v,
+        cross=finite_block("ntk_test", ntk_test, (m, n)) @ v,
         prior=v.T @ prior @ v,
-        prior_cross=_block("nngp_test", nngp_test, (m, n)) @ v,
-        prior_variance=_block("nngp_test_variance", nngp_test_variance, (m,)),
+        prior_cross=finite_block("nngp_test", nngp_test, (m, n)) @ v,
+        prior_variance=finite_block("nngp_test_variance", nngp_test_variance, (m,)),
     )
 
 
@@ -176,8 +172,8 @@ def outputs(
     n, m = system.targets.shape[0], system.cross.shape[0]
     k = system.targets.shape[1]
     seeds = np.shape(start_train)[:-2]
-    before = _block("start_train", start_train, (*seeds, n, k))[..., None, :, :]
-    test = _block("start_test", start_test, (*seeds, m, k))[..., None, :, :]
+    before = finite_block("start_train", start_train, (*seeds, n, k))[..., None, :, :]
+    test = finite_block("start_test", start_test, (*seeds, m, k))[..., None, :, :]
     v = system.eigenvectors
     with np.errstate(invalid="ignore", over="ignore"):
         missing = v.T @ (system.targets - before)
@@ -191,7 +187,7 @@ def covariance(
 ) -> Float[np.ndarray, "m m"]:
     """Return the covariance over starts between held-out samples, whose prior is ``[m, m]``."""
     m = system.cross.shape[0]
-    prior = _block("nngp_test_test", nngp_test_test, (m, m))
+    prior = finite_block("nngp_test_test", nngp_test_test, (m, m))
     weights = system.cross * course(system, rule, np.asarray([time]), ridge).learned[0]
     shared = weights @ system.prior_cross.T
     return prior - shared - shared.T + weights @ system.prior @ weights.T
@@ -313,16 +309,3 @@ def _quadratic(
 def _overflown(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     """Call infinite what is no number: from finite kernels that is inf - inf of diverged modes."""
     return np.where(np.isnan(values), np.inf, values)
-
-
-def _block(name: str, given: RealArray, shape: tuple[int, ...]) -> Float[np.ndarray, "..."]:
-    values = np.asarray(given, dtype=np.float64)
-    if values.shape != shape:
-        raise InputError(f"{name} of shape {values.shape}", f"shape {shape}", "match the samples")
-    require(
-        bool(np.isfinite(values).all()),
-        f"{name} with entries that are not finite",
-        "finite numbers",
-        "look at the inputs",
-    )
-    return values

@@ -18,14 +18,12 @@ from functools import cache
 from threading import Lock
 from typing import Any, Literal, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from threadpoolctl import ThreadpoolController
 
 from carnotlab.core.data import RealArray
 from carnotlab.core.errors import OutOfReachError, require
-from carnotlab.core.precision import precision
 from carnotlab.networks.description import Network
 from carnotlab.networks.infinite.cores import cores
 from carnotlab.networks.infinite.dense_steps import (
@@ -39,9 +37,8 @@ from carnotlab.networks.infinite.dense_steps import (
     steps,
 )
 from carnotlab.networks.infinite.general import Kernels, Progress
-from carnotlab.networks.infinite.inputs import checked_inputs
 from carnotlab.networks.infinite.limits import refuse_without_limit
-from carnotlab.networks.infinite.prefix import weighted_layers, weighted_shape, without_prefix
+from carnotlab.networks.infinite.prefix import weighted_inputs, weighted_layers, weighted_shape
 
 TILE = 256
 """Rows and columns of a tile, whose products and results stay in the second-level cache."""
@@ -190,10 +187,7 @@ def _pairs(network: Network, x1: RealArray, x2: RealArray | None, dtype: np.dtyp
 
 
 def _samples(network: Network, its: Steps, given: RealArray, name: str) -> _Samples:
-    x = checked_inputs(network, given, name)
-    if len(weighted_layers(network)) < len(network.layers):
-        with precision("float64"):
-            x = np.asarray(without_prefix(network, jnp.asarray(x)))
+    x = weighted_inputs(network, given, name)
     squares = np.vecdot(x, x)
     inverse_norms = np.zeros(squares.size)
     np.divide(1.0, np.sqrt(squares), out=inverse_norms, where=squares > 0)

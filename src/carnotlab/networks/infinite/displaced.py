@@ -134,11 +134,9 @@ def _pooled(network: Network, order: int, x1: Array, x2: Array) -> tuple[Array, 
     zero = jnp.zeros(jnp.broadcast_shapes(own1.shape, own2.shape)[: -len(final)], x1.dtype)
     (covariance, ntk), _ = jax.lax.scan(add, (zero, zero), displacements)
     count = 1 if isinstance(cut.pool, GlobalSumPool) else prod(final) ** 2
-    # The gains that the front has used up, for those who go on.
-    used = iter(gains(network))
-    setting = Setting(used, order, False)
-    for _ in range(_weighted_count(cut.front, shape)):
-        next(used)
+    # The front has used up its gains.
+    used = sum(1 for _ in weighted_maps(shape, cut.front))
+    setting = Setting(iter(gains(network)[used:]), order, False)
     return covariance / count, ntk / count, setting
 
 
@@ -199,7 +197,3 @@ def _stride(shape: tuple[int, ...], layers: Sequence[Layer]) -> tuple[int, ...] 
         total = tuple(a * b for a, b in zip(total, step, strict=True))
         shape = behind(shape, (layer,))
     return total
-
-
-def _weighted_count(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
-    return sum(1 for _ in weighted_maps(shape, layers))

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -11,10 +10,9 @@ from carnotlab.core.data import RealArray
 from carnotlab.core.errors import OutOfReachError, require
 from carnotlab.core.precision import precision
 from carnotlab.networks.description import Network
-from carnotlab.networks.infinite.inputs import checked_inputs
 from carnotlab.networks.infinite.limits import refuse_without_limit
 from carnotlab.networks.infinite.passes import AtOnce, ByDisplacement, Inputs, Way
-from carnotlab.networks.infinite.prefix import without_prefix
+from carnotlab.networks.infinite.prefix import weighted_inputs
 from carnotlab.networks.infinite.recursion import Pairs
 
 LANES = 64
@@ -106,7 +104,7 @@ def _own_samples(network: Network, x: RealArray) -> Samples:
 
 
 def _samples(network: Network, way: Way, given: RealArray, name: str, block: int) -> Samples:
-    x = np.asarray(without_prefix(network, jnp.asarray(checked_inputs(network, given, name))))
+    x = weighted_inputs(network, given, name)
     n = x.shape[0]
     size = min(_rounded(n, LANES), max(LANES, block * block)) if x.ndim == 2 else min(block, n)
     blocks = [_padded(x[start : start + size], size) for start in range(0, n, size)]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from carnotlab.core.data import RealArray
+from carnotlab.core.data import RealArray, require_finite
 from carnotlab.core.errors import InputError, require
 from carnotlab.networks.description import Network
 
@@ -27,12 +27,7 @@ def checked_inputs(network: Network, given: RealArray, name: str) -> Float[np.nd
     if x.shape[1:] != network.shape:
         _refuse_misfit(network, x, name)
     x = x.reshape(x.shape[0], *network.shape)
-    require(
-        bool(np.isfinite(x).all()),
-        f"{name} with entries that are not finite",
-        "finite numbers",
-        "drop or impute those samples",
-    )
+    require_finite(name, x, "drop or impute those samples")
     return x
 
 

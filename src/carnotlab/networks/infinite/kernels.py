@@ -34,13 +34,10 @@ Frozen weights add nothing to ``ntk``.
 from typing import Literal, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from carnotlab.core.data import RealArray
 from carnotlab.core.errors import OutOfReachError, require
-from carnotlab.core.precision import precision
 from carnotlab.networks.description import Network
 from carnotlab.networks.infinite import dense_engine, engine
 from carnotlab.networks.infinite.displaced import parts
@@ -52,9 +49,8 @@ from carnotlab.networks.infinite.general import (
     nngp_diagonal,
     quadrature_error,
 )
-from carnotlab.networks.infinite.inputs import checked_inputs
 from carnotlab.networks.infinite.limits import refuse_without_limit
-from carnotlab.networks.infinite.prefix import without_prefix
+from carnotlab.networks.infinite.prefix import weighted_inputs
 from carnotlab.networks.infinite.recursion import starting_positions
 
 __all__ = ["Kernels", "kernels", "nngp_diagonal", "quadrature_error"]
@@ -138,8 +134,8 @@ def kernels(
                 network, x1, x2, dtype=dtype, threads=threads, progress=progress
             )
         )
-    first = _prepared(network, x1, "x1")
-    second = None if x2 is None else _prepared(network, x2, "x2")
+    first = weighted_inputs(network, x1, "x1")
+    second = None if x2 is None else weighted_inputs(network, x2, "x2")
 
     def report(done: int, pairs: int) -> None:
         if progress is not None:
@@ -162,12 +158,6 @@ def _fastest(network: Network, pairs: int) -> Method:
 def _is_compiled(network: Network) -> bool:
     positions = starting_positions(network).lengths
     return engine.supports(network) if positions else dense_engine.supports(network)
-
-
-def _prepared(network: Network, given: RealArray, name: str) -> Float[np.ndarray, "n *shape"]:
-    with precision("float64"):
-        x = jnp.asarray(checked_inputs(network, given, name))
-        return np.asarray(without_prefix(network, x))
 
 
 def _finite(both: Kernels) -> Kernels:

@@ -10,6 +10,7 @@ offset; pooling takes the mean over both on their own.
 
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
@@ -48,10 +49,7 @@ class Positions(NamedTuple):
     @property
     def pairs(self) -> int:
         """How many numbers a pair of samples has."""
-        count = 1
-        for length in self.lengths:
-            count *= length**self.sides
-        return count
+        return prod(self.lengths) ** self.sides
 
 
 def kept_positions(layers: Sequence[Layer]) -> Literal["equal", "all"]:
@@ -133,7 +131,7 @@ def scaled_where_equal(positions: Positions, own: Array, factor: float) -> Array
     count = len(positions.lengths)
     if positions.kept != "all" or count == 0:
         return factor * own
-    size = _size(positions)
+    size = prod(positions.lengths)
     equal = jnp.eye(size).reshape(*positions.lengths, *positions.lengths)
     return jnp.where(equal > 0, factor * own, own)
 
@@ -165,7 +163,7 @@ def pooled_globally(
     """Return the mean or sum over all pairs of positions."""
     axes = tuple(range(-positions.sides * len(positions.lengths), 0))
     total = jnp.sum(covariance, axis=axes)
-    return total if isinstance(layer, GlobalSumPool) else total / _size(positions) ** 2
+    return total if isinstance(layer, GlobalSumPool) else total / prod(positions.lengths) ** 2
 
 
 def flattened(positions: Positions, covariance: Array) -> Array:
@@ -178,23 +176,16 @@ def flattened(positions: Positions, covariance: Array) -> Array:
 
 def as_matrix(positions: Positions, covariance: Array) -> Float[Array, "... p p"]:
     """Return covariances of all pairs of positions as one matrix each."""
-    size = _size(positions)
+    size = prod(positions.lengths)
     batch = covariance.shape[: covariance.ndim - 2 * len(positions.lengths)]
     return covariance.reshape(*batch, size, size)
 
 
 def _diagonal(positions: Positions, own: Array) -> Array:
-    size = _size(positions)
+    size = prod(positions.lengths)
     batch = own.shape[: own.ndim - 2 * len(positions.lengths)]
     matrix = own.reshape(*batch, size, size)
     return jnp.diagonal(matrix, axis1=-2, axis2=-1).reshape(*batch, *positions.lengths)
-
-
-def _size(positions: Positions) -> int:
-    size = 1
-    for length in positions.lengths:
-        size *= length
-    return size
 
 
 def _padded(its: Window, x: Array, sides: int) -> Array:

@@ -1,10 +1,15 @@
 """Layers in front of the first weights: they only make other inputs."""
 
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
+from carnotlab.core.data import RealArray
+from carnotlab.core.precision import precision
 from carnotlab.networks.description import Network
 from carnotlab.networks.elementwise import Elementwise
 from carnotlab.networks.forward import Pass, apply_layers
+from carnotlab.networks.infinite.inputs import checked_inputs
 from carnotlab.networks.layers import (
     AveragePool,
     Flatten,
@@ -45,11 +50,27 @@ def weighted_shape(network: Network) -> Shape:
     return behind(network.shape, network.layers[: _count(network)])
 
 
-def without_prefix(network: Network, x: Float[Array, "n *input"]) -> Float[Array, "n *shape"]:
-    """Apply the layers in front of those to samples."""
-    shaped = x.reshape(x.shape[0], *network.shape)
-    run = Pass(iter(()), lambda _: None, None)
-    return apply_layers(network.layers[: _count(network)], run, shaped)
+def weighted_inputs(network: Network, given: RealArray, name: str) -> Float[np.ndarray, "n *shape"]:
+    """Return samples as those layers see them, in float64.
+
+    Raises:
+        InputError: if inputs are empty, not finite or of the wrong size.
+
+    >>> from carnotlab.networks.activations import Relu
+    >>> from carnotlab.networks.layers import Dense
+    >>> weighted_inputs(Network(2, (Relu(), Dense(1))), np.array([[-3, 4]]), "x").tolist()
+    [[0.0, 4.0]]
+    """
+    x = np.ascontiguousarray(checked_inputs(network, given, name))
+    prefix = network.layers[: _count(network)]
+    if not prefix:
+        return x
+    with precision("float64"):
+        return np.asarray(_applied(prefix, jnp.asarray(x)))
+
+
+def _applied(prefix: tuple[Layer, ...], x: Float[Array, "n *input"]) -> Float[Array, "n *shape"]:
+    return apply_layers(prefix, Pass(iter(()), lambda _: None, None), x)
 
 
 def _count(network: Network) -> int:

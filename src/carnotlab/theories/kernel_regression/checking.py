@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from carnotlab.core.data import RealArray
+from carnotlab.core.data import RealArray, require_finite
 from carnotlab.core.errors import InputError, require
 
 ROUNDING = float(np.finfo(np.float64).eps)
@@ -29,12 +29,7 @@ def finite_block(name: str, given: RealArray, shape: tuple[int, ...]) -> Float[n
         f"shape {shape}",
         "match the samples",
     )
-    require(
-        bool(np.isfinite(values).all()),
-        f"{name} with entries that are not finite",
-        "finite numbers",
-        "look at the inputs",
-    )
+    require_finite(name, values, "look at the inputs")
     return values
 
 
