@@ -40,10 +40,6 @@ ITERATIONS = 1_000_000
 """Steps after which a machine is stopped; one that is stopped is not chosen. Only machines with a
 cost far above what their set calls for need more."""
 
-TILE, FEATURES = 256, 64
-"""Rows and features are filled up to multiples of these, so that a network's kernel is compiled
-once for all sets."""
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -98,18 +94,8 @@ def tangent_kernel(x: Inputs, depth: int, frozen: int) -> Matrix:
     >>> tangent_kernel(np.eye(2), 1, 0).round(4).tolist()
     [[1.0, 0.1592], [0.1592, 1.0]]
     """
-    n, features = x.shape
-    filled = np.zeros((_multiple(n, TILE), _multiple(features, FEATURES)))
-    filled[:n, :features] = x
-    network = relu_network(filled.shape[1], depth, frozen)
-    matrix = np.empty((len(filled), len(filled)))
-    tiles = [slice(start, start + TILE) for start in range(0, len(filled), TILE)]
-    for i, rows in enumerate(tiles):
-        for columns in tiles[i:]:
-            other = None if rows == columns else filled[columns]
-            matrix[rows, columns] = kernels(network, filled[rows], other).ntk
-            matrix[columns, rows] = matrix[rows, columns].T
-    return matrix[:n, :n]
+    # The general path would be compiled anew for every set and network.
+    return kernels(relu_network(x.shape[1], depth, frozen), x, method="compiled").ntk
 
 
 def linear_kernel(x: Inputs) -> Iterator[tuple[Parameters, Callable[[], Matrix]]]:
@@ -201,7 +187,3 @@ class _Machines:
         self.unconverged += any(issubclass(w.category, ConvergenceWarning) for w in caught)
         found = machine.predict(matrix[np.ix_(split.test, split.train)])
         return float(np.mean(found == y[split.test]))
-
-
-def _multiple(number: int, of: int) -> int:
-    return -(-number // of) * of

@@ -4,20 +4,18 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
 import xarray as xr
 
-from carnotlab.core.assumptions import Assumption
 from carnotlab.core.errors import OutOfReachError
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
-from carnotlab.measures.kernel_change import TANGENT_KERNEL, tangent_kernel_on
+from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Weights
-from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Gaussian, Orthogonal
 from carnotlab.theories.base import Theory, TheoryAssumption
+from carnotlab.theories.fixed_kernel import WIDE_LAYERS, limiting_kernel, probed_kernel
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,7 @@ class OrthogonalKernelLimit(Theory):
     claim: ClassVar[str] = "orthogonal and Gaussian weights have one tangent kernel at large width"
     references: ClassVar[tuple[str, ...]] = ("huang2021", "jacot2018")
     predicts: ClassVar[tuple[Quantity, ...]] = (TANGENT_KERNEL,)
+    assumptions: ClassVar[tuple[TheoryAssumption, ...]] = (WIDE_LAYERS,)
 
     def predict(self, experiment: Experiment, start: Weights | None = None) -> xr.Dataset:
         """Return the limiting kernel, the same at all record times.
@@ -54,28 +53,11 @@ class OrthogonalKernelLimit(Theory):
             gaussian = replace(network, initialisation=Gaussian())
         else:
             gaussian = gaussian_counterpart(network)
-        limit = kernels(gaussian, self._inputs(experiment)).ntk
-        times = experiment.training.times
-        values = np.broadcast_to(limit, (len(times), *limit.shape))
-        return TANGENT_KERNEL.label(values, ("time",), {"time": times}).to_dataset()
+        return limiting_kernel(gaussian, experiment, self.probe)
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """Return the measure of the kernel on the probe inputs."""
-        return (tangent_kernel_on(self._inputs(experiment)),)
-
-    def _inputs(self, experiment: Experiment) -> np.ndarray:
-        return np.asarray(experiment.task.data().train.x)[: self.probe]
-
-    assumptions: ClassVar[tuple[TheoryAssumption, ...]] = (
-        Assumption(
-            "wide layers",
-            "one over the narrowest hidden width",
-            1.0 / 32.0,
-            lambda experiment, _: (
-                1.0 / min((p.fan_in for p in experiment.network.places[1:]), default=1)
-            ),
-        ),
-    )
+        return (probed_kernel(experiment, self.probe),)
 
 
 def gaussian_counterpart(network: Network) -> Network:
