@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -143,6 +144,13 @@ def test_other_images_networks_blocks_and_precisions_have_other_folders(tmp_path
     assert len(places) == 6
 
 
+def test_another_kind_of_device_has_a_folder_of_its_own(tmp_path, monkeypatch):
+    made = blocks(tmp_path)
+    here = made.place
+    monkeypatch.setattr(jax, "default_backend", lambda: "another kind")
+    assert made.place != here
+
+
 def test_leftovers_of_a_killed_process_are_cleared(tmp_path):
     made = blocks(tmp_path)
     made.compute()
@@ -173,7 +181,7 @@ from carnotlab.networks.architectures import mlp
 from carnotlab.runs import kernel_blocks as module
 
 # Other files may be edited while this runs; here the program stays the same.
-module.kernel_code_digest = lambda: "this program"
+module.code_digest = lambda layers: "this program"
 real = module.kernels
 
 def slow(*arguments, **options):

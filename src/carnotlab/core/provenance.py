@@ -55,16 +55,17 @@ def package_version() -> str:
 
 
 @cache
-def code_digest() -> str:
-    """Return a digest of the code that computes results (not of reports or the command line).
+def code_digest(layers: tuple[str, ...] = COMPUTING_LAYERS) -> str:
+    """Return a digest of the code in some layers: by default, of all those that compute results.
 
     Stored results are keyed by it, so a changed formula never meets a result of the old one.
+    Reports, verdicts and the command line compute none.
 
     >>> len(code_digest())
     64
     """
     digest = hashlib.sha256()
-    for layer in COMPUTING_LAYERS:
+    for layer in layers:
         for file in sorted((PACKAGE / layer).rglob("*.py")):
             digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()

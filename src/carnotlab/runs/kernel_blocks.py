@@ -12,7 +12,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -22,9 +21,8 @@ from jaxtyping import Float
 
 from carnotlab.core.descriptions import array_digest, content_key
 from carnotlab.core.errors import require
-from carnotlab.core.provenance import PACKAGE
+from carnotlab.core.provenance import code_digest
 from carnotlab.networks.description import Network
-from carnotlab.networks.infinite import engine
 from carnotlab.networks.infinite.kernels import Kernels, kernels
 from carnotlab.runs.atomic import appearing, clear_leftovers
 
@@ -58,8 +56,8 @@ class KernelBlocks:
     """The kernels of an infinitely wide network among ``x_train`` and across to ``x_test``.
 
     Both kernels come from one call, in blocks of ``block`` images, one triangle among ``x_train``.
-    ``folder`` keeps the blocks, each matrix in a folder named by network, images, block and code;
-    without it nothing is kept. Blocks take 16 bytes a pair, in ``float32`` 8.
+    ``folder`` keeps the blocks, each matrix in a folder named by network, images, block, code and
+    kind of device; without it nothing is kept. Blocks take 16 bytes a pair, in ``float32`` 8.
 
     >>> from carnotlab.networks.architectures import mlp
     >>> x = np.eye(3)
@@ -83,7 +81,9 @@ class KernelBlocks:
         if self.folder is None:
             return None
         images = [array_digest(np.asarray(x)) for x in (self.x_train, self.x_test)]
-        versions = [kernel_code_digest(), jax.__version__, np.__version__]
+        # Processors and GPUs compute kernels in different ways, whose bits differ.
+        device = jax.default_backend()
+        versions = [code_digest(KERNEL_LAYERS), jax.__version__, np.__version__, device]
         return (
             self.folder / content_key(self.network, images, self.block, self.dtype, versions)[:32]
         )
@@ -182,10 +182,7 @@ class KernelBlocks:
         return self._kernels(first, self.x_train[columns])
 
     def _kernels(self, x1: Images, x2: Images | None = None) -> Kernels:
-        # One path for blocks of any size: by itself a small one would take another.
-        positions = len(self.network.shape) > 1 and engine.supports(self.network)
-        method = "compiled" if positions else "auto"
-        return kernels(self.network, x1, x2, dtype=self.dtype, method=method)
+        return kernels(self.network, x1, x2, dtype=self.dtype)
 
     def _read(self, place: Path | None, tile: Tile) -> Kernels | None:
         """Return a block as it was written; None where it is missing or damaged."""
@@ -200,20 +197,6 @@ class KernelBlocks:
             return None
         nngp, ntk = np.load(io.BytesIO(payload), allow_pickle=False)
         return Kernels(nngp, ntk)
-
-
-@cache
-def kernel_code_digest() -> str:
-    """Return a digest of the code that kernels depend on.
-
-    >>> len(kernel_code_digest())
-    64
-    """
-    digest = hashlib.sha256()
-    for layer in KERNEL_LAYERS:
-        for file in sorted((PACKAGE / layer).rglob("*.py")):
-            digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
-    return digest.hexdigest()
 
 
 def _file(place: Path, tile: Tile) -> Path:

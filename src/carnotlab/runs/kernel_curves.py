@@ -99,11 +99,12 @@ class KernelCurve:
     def compute(self, store: Store | None, progress: Progress | None) -> RunResult:
         """Compute what is missing of the kernel matrices, and classify."""
         began = time.perf_counter()
-        work = [blocks.missing_pairs() for _, blocks in self.blocks(store)]
+        drawn = list(self.blocks(store))
+        work = [blocks.missing_pairs() for _, blocks in drawn]
         parts: list[tuple[Any, ...]] = []
         rough: list[float] = []
         gains: list[float] = []
-        for index, (data, blocks) in enumerate(self.blocks(store)):
+        for index, (data, blocks) in enumerate(drawn):
 
             def tell(part: float, index: int = index) -> None:
                 if progress is not None:

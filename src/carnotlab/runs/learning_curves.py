@@ -4,15 +4,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import jax
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.descriptions import content_key
-from carnotlab.core.provenance import code_digest
 from carnotlab.core.quantities import Quantity
-from carnotlab.runs.run import RunResult
+from carnotlab.runs.run import RunResult, result_key
 from carnotlab.tasks.cifar10 import ImageSubset
 from carnotlab.tasks.moved_digits import MovedDigits
 
@@ -40,9 +38,7 @@ def accuracies(result: RunResult, quantity: Quantity = ACCURACY) -> Accuracies:
 
 def curve_key(curve: Any, *things: Any) -> str:
     """Return a digest of a kind of curve, what describes it, code, versions and devices."""
-    versions = [code_digest(), _own_digest(), jax.__version__, np.__version__]
-    devices = [jax.devices()[0].device_kind, len(jax.devices())]
-    return content_key(type(curve).__name__, *things, versions, devices)[:32]
+    return result_key(type(curve).__name__, *things, _own_digest())
 
 
 @cache

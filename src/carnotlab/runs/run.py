@@ -21,6 +21,17 @@ from carnotlab.training.train import train
 Progress = Callable[[float], None]
 
 
+def result_key(*things: Any) -> str:
+    """Return a digest of what describes a result, of code, versions and devices.
+
+    >>> result_key("kernel", 1) == result_key("kernel", 1) != result_key("kernel", 2)
+    True
+    """
+    versions = [code_digest(), jax.__version__, np.__version__]
+    devices = [jax.devices()[0].device_kind, len(jax.devices())]
+    return content_key(*things, versions, devices)[:32]
+
+
 @dataclass(frozen=True)
 class Run:
     """An experiment, the theory it is held against, its seeds, and what else to measure.
@@ -37,17 +48,8 @@ class Run:
     @property
     def key(self) -> str:
         """A digest of description, theory, seeds, measures, code, JAX and devices."""
-        devices = [jax.devices()[0].device_kind, len(jax.devices())]
-        versions = [code_digest(), jax.__version__, np.__version__]
-        return content_key(
-            self.experiment,
-            type(self.theory).__name__,
-            self.theory,
-            self.seeds,
-            self.measures,
-            versions,
-            devices,
-        )[:32]
+        theory = type(self.theory).__name__, self.theory
+        return result_key(self.experiment, *theory, self.seeds, self.measures)
 
     @property
     def precision(self) -> str:

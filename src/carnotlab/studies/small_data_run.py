@@ -9,11 +9,9 @@ import numpy as np
 import xarray as xr
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.descriptions import content_key
-from carnotlab.core.provenance import code_digest
 from carnotlab.core.quantities import Quantity
 from carnotlab.estimators.small_data_protocol import FAMILIES, Outcome, protocol
-from carnotlab.runs.run import RunResult
+from carnotlab.runs.run import RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.small_data_sets import SmallDataSet, with_reporting
 
@@ -39,9 +37,8 @@ class SmallDataRun:
 
     @property
     def key(self) -> str:
-        """A digest of the sets' content, the family, the splits, code and versions."""
-        versions = [code_digest(), np.__version__, version("scikit-learn")]
-        return content_key(self.sets, self.family, self.splits, versions)[:32]
+        """A digest of the sets' content, the family, the splits, code, versions and devices."""
+        return result_key(self.sets, self.family, self.splits, version("scikit-learn"))
 
     def remaining(self, store: Store | None) -> float:
         """Return how much is left to do: 0 where the store has it, else 1."""
