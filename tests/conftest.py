@@ -11,6 +11,8 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
+sys.path.insert(0, str(Path(__file__).parent))  # modules that tests of several folders share
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Compile quickly rather than well, unless slow tests run too.

@@ -2,14 +2,9 @@ import contextlib
 import io
 import json
 import shutil
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from toy_study import ContraryStudy, ToyStudy
 
 from carnotlab.cli.entry import invoke

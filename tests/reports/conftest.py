@@ -1,10 +1,4 @@
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from toy_study import ContraryStudy, ToyStudy
 
 from carnotlab.reports.figures import exhibit

@@ -3,11 +3,10 @@
 import dataclasses
 import importlib
 import pkgutil
-from typing import get_args
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from example_layers import every_layer, flattened
 
 import carnotlab
 import carnotlab.theories
@@ -20,24 +19,13 @@ from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
 from carnotlab.measures.base import Measure
-from carnotlab.networks.activations import Hermite, Monomial, Pointwise, Polynomial, Tanh
+from carnotlab.networks.activations import Tanh
 from carnotlab.networks.architectures import deep_linear, mlp
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Gaussian, Orthogonal
-from carnotlab.networks.layers import (
-    Convolution,
-    Dense,
-    Flatten,
-    GlobalAveragePool,
-    GlobalSumPool,
-    Layer,
-    Product,
-    Residual,
-    SelfAttention,
-    Sum,
-)
+from carnotlab.networks.layers import Dense
 from carnotlab.networks.linear import refuse_nonlinear
 from carnotlab.networks.parameterization import NTK, Standard
 from carnotlab.tasks.gaussian_regression import GaussianRegression
@@ -179,29 +167,6 @@ def test_every_public_module_says_what_it_is_for(name):
     assert module.__doc__.strip().splitlines()[0].endswith((".", "?", ":"))
 
 
-SET = {
-    Dense: Dense(3),
-    Convolution: Convolution(3),
-    SelfAttention: SelfAttention(3),
-    Residual: Residual((Dense(3),)),
-    Sum: Sum(((), (Dense(3),))),
-    Product: Product(((Dense(3),), (Dense(3),))),
-    Monomial: Monomial(2),
-    Polynomial: Polynomial((0.0, 1.0)),
-    Hermite: Hermite(2),
-    Pointwise: Pointwise(jnp.tanh),
-}
-"""Layers that need settings."""
-
-
-def layers():
-    """Return an instance of every kind of layer in the closed union."""
-    return [SET[kind] if kind in SET else kind() for kind in get_args(Layer)]
-
-
-FLAT = (Flatten, GlobalAveragePool, GlobalSumPool)
-
-
 def refusal_of(reading, network):
     """Read a network; return the refusal if it is one, and let any other error through."""
     try:
@@ -211,10 +176,9 @@ def refusal_of(reading, network):
     return None
 
 
-@pytest.mark.parametrize("layer", layers(), ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize("layer", every_layer(), ids=lambda layer: type(layer).__name__)
 def test_every_layer_has_a_reading_or_a_refusal_everywhere(layer):
-    flat = () if isinstance(layer, FLAT) else (Flatten(),)
-    network = Network((3, 2), (Dense(3), layer, *flat, Dense(1)), NTK())
+    network = Network((3, 2), (Dense(4), *flattened(layer), Dense(1)), NTK())
     model = Model(network)
     x = np.ones((4, 3, 2), np.float32)
     outputs = model.apply(model.start(0), x)

@@ -5,67 +5,31 @@ import typing
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from example_layers import every_layer, flattened
 
 from carnotlab.core.errors import InputError, OutOfReachError
-from carnotlab.networks import initialisation, layers, parameterization
-from carnotlab.networks.activations import (
-    Hermite,
-    LeakyRelu,
-    Linear,
-    Monomial,
-    Pointwise,
-    Polynomial,
-    Relu,
-    Sin,
-    Tanh,
-)
+from carnotlab.networks import initialisation, parameterization
+from carnotlab.networks.activations import LeakyRelu, Linear, Relu, Sin, Tanh
 from carnotlab.networks.architectures import mlp
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels, nngp_diagonal
 from carnotlab.networks.infinite.limits import refuse_without_limit
 from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal
-from carnotlab.networks.layers import (
-    Convolution,
-    Dense,
-    Flatten,
-    GlobalAveragePool,
-    GlobalSumPool,
-    MaxPool,
-    Product,
-    Residual,
-    SelfAttention,
-    Sum,
-)
+from carnotlab.networks.layers import Convolution, Dense, MaxPool, Residual
 
 X = np.random.default_rng(0).normal(size=(5, 3))
 
 
 IMAGES = np.random.default_rng(1).normal(size=(5, 4, 4, 2))
 
-BLOCK = (Relu(), Convolution(4, weight_variance=2.0))
-EXAMPLES = {
-    SelfAttention: SelfAttention(4),
-    Residual: Residual(BLOCK),
-    Sum: Sum(((), BLOCK)),
-    Product: Product(((Convolution(4),), (Dense(4),))),
-    Convolution: Convolution(4, 3, 2),
-    Monomial: Monomial(2),
-    Polynomial: Polynomial((0.5, 1.0, 0.2)),
-    Hermite: Hermite(3),
-    Pointwise: Pointwise(jnp.tanh),
-}
-"""Layers that need settings, to put between a convolution of 4 channels and a dense layer."""
 
-
-@pytest.mark.parametrize("layer", typing.get_args(layers.Layer), ids=lambda c: c.__name__)
+@pytest.mark.parametrize("layer", every_layer(), ids=lambda layer: type(layer).__name__)
 def test_every_layer_has_a_reading_or_a_refusal(layer):
-    example = EXAMPLES[layer] if layer in EXAMPLES else layer(4) if layer is Dense else layer()
-    ends = () if layer in (Flatten, GlobalAveragePool, GlobalSumPool) else (Flatten(),)
-    network = Network((4, 4, 2), (Convolution(4), example, *ends, Dense(2)))
+    network = Network((4, 4, 2), (Convolution(4), *flattened(layer), Dense(2)))
     finite = Model(network)
     assert finite.apply(finite.start(0), jnp.asarray(IMAGES)).shape == (5, 2)
-    if layer is MaxPool:
+    if isinstance(layer, MaxPool):
         with pytest.raises(OutOfReachError, match=r"MaxPool.*use AveragePool"):
             kernels(network, IMAGES)
         return

@@ -1,7 +1,5 @@
 """Kernels of layers with positions against ensembles of finite networks: forward passes only."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -99,53 +97,18 @@ QUICK = (
 ALL = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NETWORKS]
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _kernels_of(model, starts, noise):
-    rates = model.rate_scales("gradient")
-    x = jnp.asarray(X if len(model.network.shape) == 3 else LINE)
-
-    def one(member):
-        weights, key = member
-        f = model.apply(weights, x, key)
-        gradients = jax.jacrev(lambda w: model.apply(w, x, key)[:, 0])(weights)
-        ntk = sum(
-            rate * jnp.tensordot(g.reshape(len(x), -1), g.reshape(len(x), -1), (1, 1))
-            for rate, layer in zip(rates, gradients, strict=True)
-            for g in layer.values()
-        )
-        return f @ f.T / f.shape[1], ntk
-
-    return jax.lax.map(one, (starts, noise))
-
-
-def _ensemble(network, seeds):
-    model = Model(network)
-    with precision("float64"), jax.default_prng_impl("rbg"):
-        starts = jax.vmap(model.start)(jnp.arange(seeds))
-        noise = jax.random.split(jax.random.key(7), seeds)
-        return tuple(np.asarray(part) for part in _kernels_of(model, starts, noise))
-
-
-def _sigmas(samples, expected, bias):
-    """Deviation of the ensemble's mean in standard errors, past a relative allowance for width."""
-    error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples))
-    allowed = bias * np.abs(np.diagonal(expected)).max()
-    gap = np.maximum(np.abs(samples.mean(axis=0) - expected) - allowed, 0.0)
-    return float((gap / error).max())
-
-
 def _inputs(network):
     return X if len(network.shape) == 3 else LINE
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_ensembles_of_finite_networks(name):
+def test_ensembles_of_finite_networks(name, ensemble, sigmas):
     # At finite width the mean over starts is off by O(depth / width), on top of the sampling
     # error, of which 4.5 standard errors in one of 12 entries happen once in 12000.
     network = NETWORKS[name]
-    expected = kernels(network, _inputs(network))
-    for samples, limit in zip(_ensemble(network, 150), expected, strict=True):
-        assert _sigmas(samples, limit, bias=network.depth / W) < 4.5
+    x = _inputs(network)
+    for samples, limit in zip(ensemble(network, x, 150), kernels(network, x), strict=True):
+        assert sigmas(samples, limit, bias=network.depth / W) < 4.5
 
 
 @pytest.mark.slow
@@ -158,25 +121,25 @@ def test_ensembles_of_finite_networks(name):
         ("frozen", "same"),
     ],
 )
-def test_the_ensemble_notices_another_network(name, other):
+def test_the_ensemble_notices_another_network(name, other, ensemble, sigmas):
     network = NETWORKS[name]
     wrong = kernels(NETWORKS[other], X)
-    pairs = zip(_ensemble(network, 150), wrong, strict=True)
-    assert max(_sigmas(part, limit, bias=network.depth / W) for part, limit in pairs) > 4.5
+    pairs = zip(ensemble(network, X, 150), wrong, strict=True)
+    assert max(sigmas(part, limit, bias=network.depth / W) for part, limit in pairs) > 4.5
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
-def test_gaps_fall_as_one_over_root_width(name):
+def test_gaps_fall_as_one_over_root_width(name, ensemble):
     # Products of attention with values are heavy-tailed with few heads: more of them.
     narrowest = 96 if name == "square root attention" else 16
     widths, gaps = narrowest * np.array([1, 4, 16] if narrowest == 16 else [1, 2, 4]), []
     for width in widths:
         network = _rescaled(NETWORKS[name], width / W)
-        expected = kernels(network, _inputs(network))
+        x = _inputs(network)
         squares = [
             np.mean(np.sum((samples - limit) ** 2, axis=(1, 2)) / np.sum(limit**2))
-            for samples, limit in zip(_ensemble(network, 40), expected, strict=True)
+            for samples, limit in zip(ensemble(network, x, 40), kernels(network, x), strict=True)
         ]
         gaps.append(np.sqrt(squares))
     slopes = np.polyfit(np.log(widths), np.log(gaps), 1)[0]
@@ -228,7 +191,7 @@ READY = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READY)
-def test_ready_made_networks(name):
+def test_ready_made_networks(name, sigmas):
     network = READY[name]
     model, x = Model(network), np.random.default_rng(3).normal(size=(2, *network.shape))
     with precision("float64"):
@@ -240,4 +203,4 @@ def test_ready_made_networks(name):
         samples = np.asarray(jax.jit(lambda: jax.lax.map(one, jnp.arange(150)))())
     narrowest = min(layer.outputs for layer in network.maps[:-1])
     limit = kernels(network, x).nngp
-    assert _sigmas(samples, limit, bias=network.depth / narrowest) < 4.5
+    assert sigmas(samples, limit, bias=network.depth / narrowest) < 4.5
