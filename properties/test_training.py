@@ -17,7 +17,7 @@ from carnotlab.experiment.times import Evenly, Logarithmically, recorded
 from carnotlab.experiment.training import Training
 from carnotlab.networks.architectures import mlp
 from carnotlab.tasks.linear_map import LinearMap
-from carnotlab.theories.mode_dynamics import strength_at, time_to_reach
+from carnotlab.theories.deep_linear.mode_dynamics import strength_at, time_to_reach
 from carnotlab.training.batches import batches
 from carnotlab.training.sweep import differing_numbers, number_at, rebuild, skeleton
 

@@ -16,7 +16,7 @@ from carnotlab.networks.initialisation import Aligned, Gaussian
 from carnotlab.runs.run import Run
 from carnotlab.studies.study import Arm, Judgement, Settings, Size, Study, StudyResult
 from carnotlab.tasks.linear_map import LinearMap
-from carnotlab.theories.deep_linear_modes import DeepLinearModes
+from carnotlab.theories.deep_linear.modes import DeepLinearModes
 
 
 class ToySettings(Settings, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ from carnotlab.tasks.noisy_polynomial import NoisyPolynomial
 from carnotlab.tasks.teacher_student import TeacherStudent
 from carnotlab.tasks.user_file import from_file
 from carnotlab.theories.base import Theory
-from carnotlab.theories.deep_linear_modes import DeepLinearModes
+from carnotlab.theories.deep_linear.modes import DeepLinearModes
 from carnotlab.theories.lazy_kernel import LazyKernel
 from carnotlab.training.train import train, train_sweep
 

@@ -15,7 +15,7 @@ from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Aligned
 from carnotlab.runs.run import Run
 from carnotlab.tasks.linear_map import LinearMap
-from carnotlab.theories.deep_linear_modes import DeepLinearModes
+from carnotlab.theories.deep_linear.modes import DeepLinearModes
 
 
 @pytest.fixture(scope="session")

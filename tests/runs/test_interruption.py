@@ -31,7 +31,7 @@ from carnotlab.runs.run import Run, execute
 from carnotlab.runs import run as module
 from carnotlab.runs.store import Store
 from carnotlab.tasks.linear_map import LinearMap
-from carnotlab.theories.deep_linear_modes import DeepLinearModes
+from carnotlab.theories.deep_linear.modes import DeepLinearModes
 
 # The files of the library may be edited while this runs; here the program stays the same.
 module.code_digest = lambda: "this program"

@@ -23,8 +23,8 @@ from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
 from carnotlab.studies.taxonomy import half_times
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.spectra import Isotropic, PowerLaw, Spectrum
-from carnotlab.theories.deep_linear_modes import DeepLinearModes
-from carnotlab.theories.mode_dynamics import time_to_reach
+from carnotlab.theories.deep_linear.mode_dynamics import time_to_reach
+from carnotlab.theories.deep_linear.modes import DeepLinearModes
 
 TOLERANCE = Tolerance(
     MODE_STRENGTH,

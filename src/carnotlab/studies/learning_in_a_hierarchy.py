@@ -44,8 +44,8 @@ from carnotlab.tasks.base import Task
 from carnotlab.tasks.feature_hierarchy import FeatureHierarchy
 from carnotlab.tasks.item_features import ItemFeatures
 from carnotlab.tasks.statistics import input_output_modes
-from carnotlab.theories.deep_linear_modes import DeepLinearModes
-from carnotlab.theories.mode_dynamics import time_to_reach
+from carnotlab.theories.deep_linear.mode_dynamics import time_to_reach
+from carnotlab.theories.deep_linear.modes import DeepLinearModes
 
 COURSES = Tolerance(
     MODE_STRENGTH,

@@ -23,7 +23,7 @@ from carnotlab.networks.initialisation import Aligned
 from carnotlab.networks.linear import refuse_nonlinear
 from carnotlab.tasks.statistics import input_covariance, input_output_modes, mode_alignment
 from carnotlab.theories.base import Theory, TheoryAssumption
-from carnotlab.theories.mode_dynamics import Values, strength_at
+from carnotlab.theories.deep_linear.mode_dynamics import Values, strength_at
 from carnotlab.theories.regime import plain_learning_rate
 
 

@@ -19,8 +19,8 @@ from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian
 from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.spectra import PowerLaw
-from carnotlab.theories.deep_linear_modes import DeepLinearModes
-from carnotlab.theories.mode_dynamics import strength_at
+from carnotlab.theories.deep_linear.mode_dynamics import strength_at
+from carnotlab.theories.deep_linear.modes import DeepLinearModes
 from carnotlab.training.train import train
 
 THEORY = DeepLinearModes()

@@ -6,7 +6,11 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from carnotlab.core.errors import InputError
-from carnotlab.theories.mode_dynamics import inflection_fraction, strength_at, time_to_reach
+from carnotlab.theories.deep_linear.mode_dynamics import (
+    inflection_fraction,
+    strength_at,
+    time_to_reach,
+)
 
 DEPTHS = (1, 2, 3, 4, 5, 6)
 

@@ -1,0 +1,1 @@
+"""Learning in deep linear networks, whose trajectories are exactly solvable."""
