@@ -4,9 +4,10 @@
 
 PATH is an interpreter with neural-tangents (`benchmarks/peer_environment.py` prints one). Each side
 runs in a process of its own, one after the other, on the same cores; without PATH ours runs alone.
-The peer's best implementation counts. One line a case and number of threads, in seconds and in
-units of one gradient of the summed squared outputs over the same samples. The ratio is of wall
-seconds; beside it stands that of processor seconds, which other work on the machine disturbs less.
+The peer's best implementation counts, and it and ours have a second turn each. One line a case and
+number of threads, in seconds and in units of one gradient of the summed squared outputs over the
+same samples. The ratio is of wall seconds; beside it stands that of processor seconds, which other
+work on the machine disturbs less.
 """
 
 import argparse
@@ -17,8 +18,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+SOURCE = Path(__file__).resolve().parents[1] / "src"
 REPEATS = 7
 LONGEST = 10.0  # seconds of one call, after which it is not repeated
 # name: (network, samples, all pairs of outputs, target ratio)
@@ -143,23 +146,86 @@ def peer(case: str, implementation: int) -> dict[str, Any]:
     }
 
 
-def run(python: str, threads: int, limit: float, *arguments: str) -> dict[str, Any] | None:
-    """Run this file in a process of its own; None if it fails or takes too long."""
+def run(python: str, threads: int, limit: float, *arguments: str) -> dict[str, Any] | str:
+    """Run this file in a process of its own; return what it measured, or in one line what failed.
+
+    The library's source beside this file comes first, so that it need not be installed.
+    """
     command = [python, __file__, "--threads", str(threads), *arguments]
+    paths = [str(SOURCE), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=limit, check=False, env=environment
+        )
     except subprocess.TimeoutExpired:
-        return None
-    return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
+        return f"not done in {limit:g} s"
+    except OSError as error:
+        return f"cannot run {python}: {error.strerror}"
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        return said[-1]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measured(case: str, threads: int, limit: float) -> dict[str, Any]:
+    """Measure our own kernel, or leave with one line."""
+    mine = run(sys.executable, threads, 10 * limit, "--one", case)
+    if isinstance(mine, str):
+        sys.exit(f"carnot, {case}: {mine}")
+    return mine
+
+
+def least(first: list[float], second: list[float]) -> list[float]:
+    """Return the lesser wall and processor seconds of two turns."""
+    return [min(pair) for pair in zip(first, second, strict=True)]
 
 
 def compare(case: str, threads: int, peer_python: str | None, limit: float) -> bool:
     """Print one line and return whether the ratio meets its target."""
-    mine = run(sys.executable, threads, 10 * limit, "--one", case)
-    assert mine is not None, "our own kernel failed"
-    row: dict[str, Any] = {
-        "case": case,
-        "threads": threads,
+    mine = measured(case, threads, limit)
+    row: dict[str, Any] = {"case": case, "threads": threads}
+    met = True
+    if peer_python is not None:
+        found: dict[str, list[float]] = {}
+        failed: dict[str, str] = {}
+        for number, name in reversed(IMPLEMENTATIONS.items()):
+            result = run(peer_python, threads, limit, "--one", case, "--peer", str(number))
+            if isinstance(result, str):
+                failed[name] = result
+                continue
+            # A speed is compared only where both sides compute the same.
+            if not abs(result["trace"] / mine["trace"] - 1) < 1e-3:
+                sys.exit(f"{name}, {case}: trace {result['trace']}, but carnot {mine['trace']}")
+            found[name] = result["seconds"]
+        if found:
+            # Both sides have a second turn, so that a busy moment does not decide the ratio.
+            best = min(found, key=lambda name: found[name][0])
+            number = next(number for number, name in IMPLEMENTATIONS.items() if name == best)
+            again = run(peer_python, threads, limit, "--one", case, "--peer", str(number))
+            if not isinstance(again, str):
+                found[best] = least(found[best], again["seconds"])
+            mine_again = measured(case, threads, limit)
+            for timed in ("seconds", "gradient"):
+                mine[timed] = least(mine[timed], mine_again[timed])
+        row |= {
+            "peer_seconds": {
+                name: [round(part, 4) for part in each] for name, each in found.items()
+            },
+            "peer_failed": failed,
+        }
+        row["target"] = CASES[case][3]
+        met = False
+        if found:
+            wall, processor = (
+                min(each[at] for each in found.values()) / mine["seconds"][at] for at in (0, 1)
+            )
+            row["ratio"], row["processor_ratio"] = round(wall, 2), round(processor, 2)
+            met = row["ratio"] >= CASES[case][3]
+        else:
+            print(f"no peer finished {case}: see peer_failed", file=sys.stderr)
+        row["met"] = met
+    row |= {
         "carnot_seconds": [round(part, 4) for part in mine["seconds"]],
         "carnot_gradients": [
             round(part / one, 1)
@@ -167,22 +233,6 @@ def compare(case: str, threads: int, peer_python: str | None, limit: float) -> b
         ],
         "carnot_counted_gradients": round(mine["counted"], 1),
     }
-    met = True
-    if peer_python is not None:
-        found: dict[str, list[float]] = {}
-        for number, name in reversed(IMPLEMENTATIONS.items()):
-            result = run(peer_python, threads, limit, "--one", case, "--peer", str(number))
-            if result is not None:
-                # A speed is compared only where both sides compute the same.
-                assert abs(result["trace"] / mine["trace"] - 1) < 1e-3, (case, result, mine)
-                found[name] = [round(part, 4) for part in result["seconds"]]
-        row |= {"peer_seconds": found, "target": CASES[case][3]}
-        if found:
-            wall, processor = (
-                min(each[at] for each in found.values()) / mine["seconds"][at] for at in (0, 1)
-            )
-            row["ratio"], row["processor_ratio"] = round(wall, 2), round(processor, 2)
-            met = row["met"] = row["ratio"] >= CASES[case][3]
     print(json.dumps(row), flush=True)
     return met
 

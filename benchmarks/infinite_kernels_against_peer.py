@@ -74,10 +74,10 @@ CASES = {
         "3 hidden layers, 784 inputs", 2048, 3, 0, False, (0, 256, 512, 1024), 8, 128, 2.5
     ),
     "flat": Case(
-        "4 convolutions, flattened, 32 × 32", 64, 4, 32, False, (0, 8, 16, 32), 6, 4, None
+        "4 convolutions, flattened, 32 × 32", 256, 4, 32, False, (8, 16, 32), 3, 4, 15.0
     ),
-    "pooled-16": Case("4 convolutions, pooled, 16 × 16", 8, 4, 16, True, (0, 2, 4), 3, 3, None),
-    "pooled-32": Case("4 convolutions, pooled, 32 × 32", 8, 4, 32, True, (0, 2), 2, 2, None),
+    "pooled-16": Case("4 convolutions, pooled, 16 × 16", 8, 4, 16, True, (0, 2, 4), 3, 3, 40.0),
+    "pooled-32": Case("4 convolutions, pooled, 32 × 32", 8, 4, 32, True, (0, 2), 1, 2, 40.0),
 }
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-ROWS_FULL, ROWS_TRACED = 512, 128
+ROWS_FULL, ROWS_TRACED = 512, 64
 """Rows of a tile of pairs, large enough for fast products and small enough to skip half of them."""
 
 TILE_BYTES = 2**22
@@ -36,7 +36,7 @@ def choose_blocks(
     """Choose blocks that keep within ``block_bytes``; ``rows`` is how many each sample takes.
 
     >>> choose_blocks((100, 100), 10, 1, 10_000, 1)
-    Blocks(samples=500, tile=100, kept=True)
+    Blocks(samples=500, tile=64, kept=True)
     """
     kept = sum(samples) * sample_bytes <= block_bytes
     fitting = max(1, block_bytes // max(1, 2 * sample_bytes))

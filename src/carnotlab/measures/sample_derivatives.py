@@ -95,16 +95,16 @@ class SampleDerivatives:
         terms: list[Array] = []
         weighted = [*self._leaves("jacobian"), *self._leaves("gradients")]
         for leaf, a, b in zip(weighted, one.gradients, two.gradients, strict=True):
-            terms.append(self.rates[leaf] * gram(a, b))
-        for leaf, a, b in zip(self._leaves("position pairs"), one.fields, two.fields, strict=True):
-            terms.append(self.rates[leaf] * pairs(a, b))
+            terms.append(_times(self.rates[leaf], gram(a, b)))
         overlaps = self._overlaps(one, two)
         for site, a, b in zip(self._shared(), one.slopes, two.slopes, strict=True):
-            slopes = gram(a, b)
-            overlap = overlaps[site]
-            shape = jnp.shape(overlap) + (1,) * (slopes.ndim - 2)
-            terms.append((jnp.reshape(overlap, shape) if jnp.ndim(overlap) else overlap) * slopes)
-        return sum(terms[1:], terms[0])
+            terms.append(overlaps[site] * gram(a, b))
+        total: Any = sum(terms)
+        if terms and not self.trace_outputs:
+            total = total.transpose(0, 2, 1, 3)
+        for leaf, a, b in zip(self._leaves("position pairs"), one.fields, two.fields, strict=True):
+            total = total + _times(self.rates[leaf], pairs(a, b))
+        return total
 
     def _overlaps(self, one: Derivatives, two: Derivatives) -> dict[Any, Any]:
         """Sum, for each site, what multiplies the inner products of derivatives there."""
@@ -115,7 +115,9 @@ class SampleDerivatives:
             scale = self.rates[leaf] * use.site.factor**2
             if isinstance(use, Product):
                 a, b = next(activities)
-                overlaps[use.site.variable] += scale * (a @ b.T)
+                overlap = scale * (a @ b.T)
+                shape = (len(a), len(b)) if self.trace_outputs else (len(a), 1, len(b), 1)
+                overlaps[use.site.variable] += overlap.reshape(shape)
             else:
                 overlaps[use.site.variable] += scale * use.factor**2
         return overlaps
@@ -161,10 +163,16 @@ class SampleDerivatives:
         uses = self.uses[leaf]
         if isinstance(uses[0], Product):
             activity, derivatives = self._fields(leaf, slopes, seen)
-            # One product of matrices a sample; the sum over outputs does not mind their order.
-            order = "pgi,kpgo->giko" if self.trace_outputs else "kpgo,pgi->kgoi"
-            factors = (activity, derivatives) if self.trace_outputs else (derivatives, activity)
-            return jnp.einsum(order, *factors).reshape(derivatives.shape[0], -1)
+            # The gradients are the largest arrays of all. The sum over outputs does not mind their
+            # order; else it is made by plain products, so that only derivatives are reordered.
+            if self.trace_outputs:
+                gradient = jnp.einsum("pgi,kpgo->giko", activity, derivatives)
+                return gradient.reshape(derivatives.shape[0], -1)
+            ordered = derivatives.transpose(2, 0, 3, 1)
+            product = jax.vmap(lambda d, h: d.reshape(-1, h.shape[0]) @ h)
+            gradient = product(ordered, activity.transpose(1, 0, 2))
+            groups, outputs = ordered.shape[:2]
+            return jnp.moveaxis(gradient.reshape(groups, outputs, -1), 0, 1).reshape(outputs, -1)
         parts = [
             _times(use.site.factor, jax.vmap(self._pull(use))(slopes[use.site.variable]))
             for use in cast("list[Addition]", uses)
@@ -188,8 +196,10 @@ def _times(factor: float, values: Array) -> Array:
     return values if factor == 1.0 else factor * values
 
 
-def _gram(a: Float[Array, "n1 k m"], b: Float[Array, "n2 k m"]) -> Float[Array, "n1 n2 k k"]:
-    return jnp.einsum("icm,jdm->ijcd", a, b)
+def _gram(a: Float[Array, "n1 k m"], b: Float[Array, "n2 k m"]) -> Float[Array, "n1 k n2 k"]:
+    """Multiply two plain matrices; XLA is slow where the product has to reorder its dimensions."""
+    product = a.reshape(-1, a.shape[-1]) @ b.reshape(-1, b.shape[-1]).T
+    return product.reshape(*a.shape[:2], *b.shape[:2])
 
 
 def _traced_gram(a: Float[Array, "n1 k m"], b: Float[Array, "n2 k m"]) -> Float[Array, "n1 n2"]:
