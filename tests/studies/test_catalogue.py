@@ -98,7 +98,7 @@ def test_a_users_table_takes_the_place_of_the_others(tmp_path):
 
 
 def test_widths_are_fitted_inside_the_assumptions_and_never_fewer_than_two():
-    from carnotlab.studies.width_to_kernel import WidthSettings, fitted_widths
+    from carnotlab.studies.infinite_width.width_to_kernel import WidthSettings, fitted_widths
 
     settings = WidthSettings(widths=(32, 64, 512, 1024))
     assert fitted_widths(settings, "kernel") == (64, 512, 1024)

@@ -3,16 +3,16 @@
 import difflib
 
 from carnotlab.core.errors import InputError
-from carnotlab.studies.convolution_helps_small_data import ConvolutionHelpsSmallData
 from carnotlab.studies.deep_linear_stages import DeepLinearStages
-from carnotlab.studies.depth_and_order_to_chaos import DepthAndOrderToChaos
-from carnotlab.studies.infinite_nets_on_small_data import InfiniteNetsOnSmallData
-from carnotlab.studies.kernel_limit_of_convnets import KernelLimitOfConvnets
-from carnotlab.studies.kernel_stays_put import KernelStaysPut
+from carnotlab.studies.infinite_width.convolution_helps_small_data import ConvolutionHelpsSmallData
+from carnotlab.studies.infinite_width.depth_and_order_to_chaos import DepthAndOrderToChaos
+from carnotlab.studies.infinite_width.infinite_nets_on_small_data import InfiniteNetsOnSmallData
+from carnotlab.studies.infinite_width.kernel_limit_of_convnets import KernelLimitOfConvnets
+from carnotlab.studies.infinite_width.kernel_stays_put import KernelStaysPut
+from carnotlab.studies.infinite_width.orthogonal_or_gaussian import OrthogonalOrGaussian
+from carnotlab.studies.infinite_width.width_to_kernel import WidthToKernel
 from carnotlab.studies.learning_in_a_hierarchy import LearningInAHierarchy
-from carnotlab.studies.orthogonal_or_gaussian import OrthogonalOrGaussian
 from carnotlab.studies.study import Study
-from carnotlab.studies.width_to_kernel import WidthToKernel
 
 STUDIES: tuple[Study, ...] = (
     DeepLinearStages(),

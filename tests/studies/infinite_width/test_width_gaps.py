@@ -3,7 +3,7 @@ import pytest
 
 from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.measures.losses import TEST_LOSS, TEST_PREDICTION
-from carnotlab.studies.width_gaps import (
+from carnotlab.studies.infinite_width.width_gaps import (
     kernel_gap,
     loss_gap,
     mean_prediction_gap,

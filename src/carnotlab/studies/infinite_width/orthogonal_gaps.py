@@ -10,8 +10,8 @@ from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.measures.learned_share import LEARNED_SHARE
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.infinite_width.width_gaps import width_exponent
 from carnotlab.studies.study import Rows, Statistic
-from carnotlab.studies.width_gaps import width_exponent
 
 
 def spread(result: RunResult) -> Statistic:

@@ -22,8 +22,13 @@ from carnotlab.runs.kernel_curves import KernelCurve
 from carnotlab.runs.learning_curves import Images
 from carnotlab.runs.store import Store
 from carnotlab.runs.trained_curves import TrainedCurve
-from carnotlab.studies.convolution_panels import accuracy_table, draw_small_data, names_of
-from carnotlab.studies.convolution_verdicts import (
+from carnotlab.studies.data_folder import VARIABLE, find_data
+from carnotlab.studies.infinite_width.convolution_panels import (
+    accuracy_table,
+    draw_small_data,
+    names_of,
+)
+from carnotlab.studies.infinite_width.convolution_verdicts import (
     DENSE,
     FLAT,
     POOLED,
@@ -32,7 +37,6 @@ from carnotlab.studies.convolution_verdicts import (
     label_of,
     small_data_judgements,
 )
-from carnotlab.studies.data_folder import VARIABLE, find_data
 from carnotlab.studies.study import (
     Arm,
     Judgement,

@@ -10,7 +10,7 @@ from carnotlab.core.verdicts import bootstrap
 from carnotlab.runs.kernel_curves import PRIOR_ACCURACY
 from carnotlab.runs.learning_curves import CHANCE, accuracies
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.convolution_verdicts import (
+from carnotlab.studies.infinite_width.convolution_verdicts import (
     DENSE,
     FLAT,
     POOLED,

@@ -13,13 +13,18 @@ from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Role, Tolerance
 from carnotlab.estimators.small_data_protocol import FAMILIES
 from carnotlab.studies.data_folder import VARIABLE, find_data
-from carnotlab.studies.small_data_panels import (
+from carnotlab.studies.infinite_width.small_data_panels import (
     accuracies,
     accuracy_table,
     draw_accuracies,
     draw_gains,
 )
-from carnotlab.studies.small_data_run import ACCURACY, MAJORITY, SHUFFLED, SmallDataRun
+from carnotlab.studies.infinite_width.small_data_run import (
+    ACCURACY,
+    MAJORITY,
+    SHUFFLED,
+    SmallDataRun,
+)
 from carnotlab.studies.study import (
     Arm,
     Judgement,

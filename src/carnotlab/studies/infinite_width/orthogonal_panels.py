@@ -10,10 +10,10 @@ from carnotlab.core.verdicts import Interval, bootstrap
 from carnotlab.measures.jacobian import JACOBIAN_SPREAD
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.errors import predicted
-from carnotlab.studies.orthogonal_gaps import best_learning_time, spread
+from carnotlab.studies.infinite_width.orthogonal_gaps import best_learning_time, spread
+from carnotlab.studies.infinite_width.width_gaps import kernel_gap
 from carnotlab.studies.study import Statistic
 from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
-from carnotlab.studies.width_gaps import kernel_gap
 
 
 def draw_spreads(

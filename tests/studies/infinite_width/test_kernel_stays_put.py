@@ -10,7 +10,11 @@ from carnotlab.experiment.training import Training
 from carnotlab.measures.kernel_change import kernel_change
 from carnotlab.networks.activations import Erf
 from carnotlab.networks.architectures import mlp
-from carnotlab.studies.kernel_stays_put import KernelStaysPut, StaysPutSettings, fitted_widths
+from carnotlab.studies.infinite_width.kernel_stays_put import (
+    KernelStaysPut,
+    StaysPutSettings,
+    fitted_widths,
+)
 from carnotlab.tasks.digits import Digits
 from carnotlab.training.train import train
 

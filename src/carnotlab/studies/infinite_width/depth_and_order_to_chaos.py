@@ -17,14 +17,18 @@ from carnotlab.networks.activations import Activation, Relu, Tanh
 from carnotlab.networks.architectures import mlp
 from carnotlab.networks.parameterization import Standard
 from carnotlab.runs.run import Run
-from carnotlab.studies.signal_gaps import (
+from carnotlab.studies.infinite_width.signal_gaps import (
     correlation_gap,
     depth_scale_gap,
     gradient_rate_gap,
     learned,
     trainable_depth_gap,
 )
-from carnotlab.studies.signal_panels import draw_correlations, draw_gradients, draw_trained
+from carnotlab.studies.infinite_width.signal_panels import (
+    draw_correlations,
+    draw_gradients,
+    draw_trained,
+)
 from carnotlab.studies.study import (
     Arm,
     Judgement,

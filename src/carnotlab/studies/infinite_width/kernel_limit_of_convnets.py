@@ -18,8 +18,13 @@ from carnotlab.measures.losses import TEST_PREDICTION
 from carnotlab.networks.description import Network
 from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
 from carnotlab.runs.run import Run, RunResult
-from carnotlab.studies.small_convnets import ARCHITECTURES, small_convnet
-from carnotlab.studies.step_sizes import largest_eigenvalue
+from carnotlab.studies.infinite_width.small_convnets import ARCHITECTURES, small_convnet
+from carnotlab.studies.infinite_width.step_sizes import largest_eigenvalue
+from carnotlab.studies.infinite_width.width_gaps import (
+    kernel_gap,
+    mean_prediction_gap,
+    width_exponent,
+)
 from carnotlab.studies.study import (
     Arm,
     Judgement,
@@ -31,7 +36,6 @@ from carnotlab.studies.study import (
     StudyResult,
 )
 from carnotlab.studies.style import COLOURS, MARKERS, draw_experiment, draw_theory, ink
-from carnotlab.studies.width_gaps import kernel_gap, mean_prediction_gap, width_exponent
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.digits import Digits
 from carnotlab.theories.lazy_kernel import FROM_START, LazyKernel

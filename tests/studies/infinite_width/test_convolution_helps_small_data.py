@@ -13,9 +13,9 @@ from carnotlab.runs.kernel_curves import FIRST_KERNEL, PRIOR_ACCURACY, KernelCur
 from carnotlab.runs.learning_curves import ACCURACY, CHANCE
 from carnotlab.runs.run import RunResult
 from carnotlab.runs.store import Store
-from carnotlab.studies.convolution_helps_small_data import ConvolutionHelpsSmallData
-from carnotlab.studies.convolution_panels import accuracy_table
-from carnotlab.studies.convolution_verdicts import (
+from carnotlab.studies.infinite_width.convolution_helps_small_data import ConvolutionHelpsSmallData
+from carnotlab.studies.infinite_width.convolution_panels import accuracy_table
+from carnotlab.studies.infinite_width.convolution_verdicts import (
     DENSE,
     FLAT,
     POOLED,

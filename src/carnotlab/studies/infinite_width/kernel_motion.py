@@ -6,8 +6,8 @@ from jaxtyping import Float
 from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.infinite_width.width_gaps import width_exponent
 from carnotlab.studies.study import Results, Statistic
-from carnotlab.studies.width_gaps import width_exponent
 
 
 def relative_changes(result: RunResult) -> Float[np.ndarray, "seed time"]:

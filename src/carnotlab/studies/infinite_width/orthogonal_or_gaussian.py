@@ -23,15 +23,20 @@ from carnotlab.networks.initialisation import Gaussian, Initialisation, Orthogon
 from carnotlab.networks.layers import Dense
 from carnotlab.networks.parameterization import NTK, Standard
 from carnotlab.runs.run import Run
-from carnotlab.studies.orthogonal_gaps import (
+from carnotlab.studies.infinite_width.orthogonal_gaps import (
     course_difference,
     kernel_difference,
     spread,
     spread_gap,
     time_growth,
 )
-from carnotlab.studies.orthogonal_panels import draw_kernels, draw_spreads, draw_times
-from carnotlab.studies.step_sizes import largest_eigenvalue
+from carnotlab.studies.infinite_width.orthogonal_panels import (
+    draw_kernels,
+    draw_spreads,
+    draw_times,
+)
+from carnotlab.studies.infinite_width.step_sizes import largest_eigenvalue
+from carnotlab.studies.infinite_width.width_gaps import kernel_gap, width_exponent
 from carnotlab.studies.study import (
     Arm,
     Judgement,
@@ -42,7 +47,6 @@ from carnotlab.studies.study import (
     Study,
     StudyResult,
 )
-from carnotlab.studies.width_gaps import kernel_gap, width_exponent
 from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.theories.jacobian_spectrum import JacobianSpectrum

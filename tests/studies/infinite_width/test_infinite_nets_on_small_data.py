@@ -5,13 +5,13 @@ from rich.console import Console
 
 from carnotlab.core.errors import InputError
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.infinite_nets_on_small_data import (
+from carnotlab.studies.infinite_width.infinite_nets_on_small_data import (
     InfiniteNetsOnSmallData,
     SmallDataSettings,
 )
+from carnotlab.studies.infinite_width.small_data_panels import accuracy_table
+from carnotlab.studies.infinite_width.small_data_run import SmallDataRun
 from carnotlab.studies.running import verdicts_of
-from carnotlab.studies.small_data_panels import accuracy_table
-from carnotlab.studies.small_data_run import SmallDataRun
 from carnotlab.tasks.small_data_sets import with_splits
 
 STUDY = InfiniteNetsOnSmallData()

@@ -5,7 +5,7 @@ import pytest
 
 from carnotlab.measures.activity import ACTIVITY_CORRELATION, GRADIENT_LENGTH
 from carnotlab.measures.learned_share import LEARNED_SHARE
-from carnotlab.studies.signal_gaps import (
+from carnotlab.studies.infinite_width.signal_gaps import (
     correlation_gap,
     depth_scale_gap,
     gradient_rate_gap,

@@ -18,7 +18,14 @@ from carnotlab.measures.losses import TEST_LOSS, TEST_PREDICTION
 from carnotlab.networks.architectures import mlp
 from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
 from carnotlab.runs.run import Run, RunResult
-from carnotlab.studies.step_sizes import largest_eigenvalue
+from carnotlab.studies.infinite_width.step_sizes import largest_eigenvalue
+from carnotlab.studies.infinite_width.width_gaps import (
+    kernel_gap,
+    loss_gap,
+    mean_prediction_gap,
+    prediction_gap,
+    width_exponent,
+)
 from carnotlab.studies.study import (
     Arm,
     Judgement,
@@ -30,13 +37,6 @@ from carnotlab.studies.study import (
     StudyResult,
 )
 from carnotlab.studies.style import COLOURS, LINES, MARKERS, draw_experiment, draw_theory, ink
-from carnotlab.studies.width_gaps import (
-    kernel_gap,
-    loss_gap,
-    mean_prediction_gap,
-    prediction_gap,
-    width_exponent,
-)
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.user_file import from_file

@@ -20,14 +20,14 @@ from carnotlab.networks.description import Network
 from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
 from carnotlab.runs.run import Run
 from carnotlab.studies.data_folder import VARIABLE, find_data
-from carnotlab.studies.kernel_motion import (
+from carnotlab.studies.infinite_width.kernel_motion import (
     kernel_motion,
     motion_exponent,
     outside,
     relative_changes,
     trained_kernel_gap,
 )
-from carnotlab.studies.step_sizes import largest_eigenvalue
+from carnotlab.studies.infinite_width.step_sizes import largest_eigenvalue
 from carnotlab.studies.study import (
     Arm,
     Judgement,

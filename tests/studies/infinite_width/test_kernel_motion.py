@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from carnotlab.measures.kernel_change import TANGENT_KERNEL
-from carnotlab.studies.kernel_motion import (
+from carnotlab.studies.infinite_width.kernel_motion import (
     kernel_motion,
     motion_exponent,
     outside,

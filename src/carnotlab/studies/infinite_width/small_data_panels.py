@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from carnotlab.core.verdicts import bootstrap
-from carnotlab.studies.small_data_run import ACCURACY, MAJORITY, SHUFFLED
+from carnotlab.studies.infinite_width.small_data_run import ACCURACY, MAJORITY, SHUFFLED
 from carnotlab.studies.study import Results
 from carnotlab.studies.style import COLOURS, MARKERS, ink
 

@@ -1,0 +1,1 @@
+"""Studies of networks whose width goes to infinity."""
