@@ -14,9 +14,16 @@ def checked_inputs(network: Network, given: RealArray, name: str) -> Float[np.nd
     """Return samples as float64 in the shape the network declares.
 
     Raises:
-        InputError: if inputs are empty, not finite or of the wrong size.
+        InputError: if inputs are empty, ragged, no numbers, not finite or of the wrong size.
     """
-    x = np.asarray(given, dtype=np.float64)
+    try:
+        x = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{name} that is ragged or holds what is no number",
+            "an array of real numbers, [n, *input]",
+            "give all samples one shape, and encode words as numbers",
+        ) from None
     require(
         x.size > 0,
         f"{name} of shape {x.shape}",
