@@ -41,8 +41,8 @@ MODULES = sorted(
 
 
 def every_theory():
-    for module in pkgutil.iter_modules(carnotlab.theories.__path__):
-        importlib.import_module(f"carnotlab.theories.{module.name}")
+    for module in pkgutil.walk_packages(carnotlab.theories.__path__, "carnotlab.theories."):
+        importlib.import_module(module.name)
     return sorted(Theory.__subclasses__(), key=lambda kind: kind.__name__)
 
 
@@ -105,7 +105,8 @@ def test_a_theory_is_a_final_frozen_description(kind):
 
 @pytest.mark.parametrize("kind", THEORIES, ids=kind_ids)
 def test_a_theory_says_what_it_claims_and_where_it_comes_from(kind):
-    assert kind.__module__ == f"carnotlab.theories.{kind.name}"
+    place = kind.__module__.removeprefix("carnotlab.theories.").replace(".", "_")
+    assert place == kind.name or place.endswith(f"_{kind.name}")
     assert kind.claim
     assert "\n" not in kind.claim
     assert kind.references
