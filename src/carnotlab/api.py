@@ -22,7 +22,15 @@ from carnotlab.networks.architectures import deep_linear, mlp
 from carnotlab.networks.convolutional_architectures import convolutional, lenet, myrtle, resnet, vgg
 from carnotlab.networks.description import Network
 from carnotlab.networks.infinite.kernels import kernels
-from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal, small
+from carnotlab.networks.initialisation import (
+    Aligned,
+    Balanced,
+    Gaussian,
+    LambdaBalanced,
+    Orthogonal,
+    given,
+    small,
+)
 from carnotlab.networks.parameterization import NTK, MeanField, Standard
 from carnotlab.studies.catalogue import STUDIES, find_study
 from carnotlab.studies.comparison import Comparison, compare
@@ -36,11 +44,23 @@ from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.tasks.item_features import ItemFeatures
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.noisy_polynomial import NoisyPolynomial
+from carnotlab.tasks.planted_category import PlantedCategory
 from carnotlab.tasks.teacher_student import TeacherStudent
 from carnotlab.tasks.user_file import from_file
 from carnotlab.theories.base import Theory
+from carnotlab.theories.deep_linear.early_linear_course import EarlyLinearCourse
+from carnotlab.theories.deep_linear.end_to_end_flow import EndToEndFlow
 from carnotlab.theories.deep_linear.modes import DeepLinearModes
+from carnotlab.theories.deep_linear.pretrained_modes import PretrainedModes
+from carnotlab.theories.deep_linear.prior_knowledge import PriorKnowledge
+from carnotlab.theories.deep_linear.weight_trajectories import WeightTrajectories
 from carnotlab.theories.lazy_kernel import LazyKernel
+from carnotlab.theories.learners.evidence import weigh
+from carnotlab.theories.learners.learning_curve import LearningCurve
+from carnotlab.theories.semantic.illusory_correlations import IllusoryCorrelations
+from carnotlab.theories.semantic.inductive_projection import InductiveProjection
+from carnotlab.theories.semantic.layer_similarity import LayerSimilarity
+from carnotlab.training.consecutive import train_consecutively
 from carnotlab.training.train import train, train_sweep
 
 __all__ = [
@@ -58,7 +78,9 @@ __all__ = [
     "Data",
     "DeepLinearModes",
     "Digits",
+    "EarlyLinearCourse",
     "EarlyStopping",
+    "EndToEndFlow",
     "Evenly",
     "Experiment",
     "FeatureHierarchy",
@@ -67,13 +89,18 @@ __all__ = [
     "GaussianRegression",
     "GradientDescent",
     "GradientFlow",
+    "IllusoryCorrelations",
+    "InductiveProjection",
     "InfiniteNetworkClassifier",
     "InfiniteNetworkCovariance",
     "InfiniteNetworkKernel",
     "InfiniteNetworkRegressor",
     "InputError",
     "ItemFeatures",
+    "LambdaBalanced",
+    "LayerSimilarity",
     "LazyKernel",
+    "LearningCurve",
     "LinearMap",
     "Logarithmically",
     "MeanField",
@@ -86,6 +113,9 @@ __all__ = [
     "OptaxRule",
     "Orthogonal",
     "OutOfReachError",
+    "PlantedCategory",
+    "PretrainedModes",
+    "PriorKnowledge",
     "Quantity",
     "SquaredError",
     "Standard",
@@ -95,6 +125,7 @@ __all__ = [
     "Tolerance",
     "Training",
     "Verdict",
+    "WeightTrajectories",
     "activations",
     "compare",
     "convolutional",
@@ -102,6 +133,7 @@ __all__ = [
     "find_study",
     "from_arrays",
     "from_file",
+    "given",
     "kernels",
     "layers",
     "lenet",
@@ -113,6 +145,8 @@ __all__ = [
     "style",
     "tangent_kernel",
     "train",
+    "train_consecutively",
     "train_sweep",
     "vgg",
+    "weigh",
 ]

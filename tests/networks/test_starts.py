@@ -7,12 +7,21 @@ import numpy as np
 import pytest
 
 from carnotlab.core.data import Modes
+from carnotlab.core.descriptions import content_key
 from carnotlab.core.errors import InputError, OutOfReachError
 from carnotlab.core.precision import precision
 from carnotlab.networks.architectures import deep_linear, mlp
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
-from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal, small
+from carnotlab.networks.initialisation import (
+    Aligned,
+    Balanced,
+    Gaussian,
+    LambdaBalanced,
+    Orthogonal,
+    given,
+    small,
+)
 from carnotlab.networks.layers import Dense, Residual
 from carnotlab.networks.parameterization import NTK, MeanField
 
@@ -91,6 +100,63 @@ def test_balanced_end_to_end_map_is_gaussian():
     assert np.mean(values**4) / values.var() ** 2 == pytest.approx(3.0, abs=4 * np.sqrt(96 / n))
 
 
+@pytest.mark.parametrize(
+    ("hidden", "balance", "kind"),
+    [
+        (4, 0.7, "float64"),
+        (3, 2.0, "float64"),
+        (6, -1.5, "float64"),
+        (5, -1e-3, "float64"),
+        (9, 0.0, "float64"),
+        (2, 0.0, "float64"),
+        (4, 0.7, "float32"),
+    ],
+)
+def test_lambda_balanced_layers_differ_by_lambda_in_every_direction(hidden, balance, kind):
+    first, second = factors_of(LambdaBalanced(balance, 0.3), (hidden,), kind=kind)
+    gap = second.T @ second - first @ first.T - balance * np.eye(hidden)
+    assert np.abs(gap).max() < ROUNDING[kind] * max(abs(balance), 1.0)
+    # A map of its own, of the rank that the hidden layer leaves, beside another seed's.
+    rank = min(hidden, OUTPUTS)
+    singular = np.linalg.svd(second @ first, compute_uv=False)
+    assert singular[rank - 1] > 1e-3
+    assert (singular[rank:] < ROUNDING[kind]).all()
+    other = factors_of(LambdaBalanced(balance, 0.3), (hidden,), kind=kind, seed=1)
+    assert np.abs(other[0] - first).max() > 0.01
+
+
+def test_lambda_balanced_maps_are_the_same_at_every_lambda():
+    """Balance moves strength between the layers only: the same seed has the same map."""
+    wholes = [
+        np.linalg.multi_dot(factors_of(LambdaBalanced(balance, 0.1), (4,))[::-1])
+        for balance in (-3.0, 0.0, 1e-6, 2.0)
+    ]
+    for whole in wholes[1:]:
+        np.testing.assert_allclose(whole, wholes[0], atol=1e-13)
+    assert np.std(wholes[0]) == pytest.approx(0.1, rel=4 * np.sqrt(0.5 / wholes[0].size))
+
+
+def test_given_matrices_are_the_starts_of_the_members():
+    rng = np.random.default_rng(0)
+    layers = [rng.normal(size=(3, 7, INPUTS)), rng.normal(size=(3, OUTPUTS, 7))]
+    start = given(layers)
+    for member in range(3):
+        for parameterization in (None, NTK()):
+            network = mlp(
+                INPUTS, (7,), OUTPUTS, parameterization=parameterization, initialisation=start
+            )
+            seen = factors_of(None, seed=member, network=network)
+            for factor, layer in zip(seen, layers, strict=True):
+                np.testing.assert_allclose(factor, layer[member], rtol=1e-15)
+    assert start == given([layer.copy() for layer in layers])
+    assert hash(start) == hash(given(layers))
+    layers[0][0, 0, 0] += 1.0
+    assert start != given(layers)
+    assert content_key(start) != content_key(given(layers))
+    with pytest.raises(ValueError, match="read-only"):
+        start.matrices[0][0, 0, 0] = 1.0
+
+
 @pytest.mark.parametrize("parameterization", [None, NTK(), MeanField(0.5)])
 def test_orthogonal_singular_values(parameterization):
     network = mlp(
@@ -121,7 +187,20 @@ def test_refusals(modes):
         factors_of(Balanced(), (3,))
     with pytest.raises(InputError, match=r"an aligned start without the task's modes"):
         factors_of(Aligned())
-    for start in (Aligned(), Balanced()):
+    with pytest.raises(InputError, match=r"5 hidden units and 4 outputs at balance 1; .*narrow"):
+        factors_of(LambdaBalanced(1.0), (5,))
+    with pytest.raises(InputError, match=r"7 hidden units and 6 inputs at balance -1"):
+        factors_of(LambdaBalanced(-1.0), (7,))
+    with pytest.raises(OutOfReachError, match=r"start of 3 layers.*use Balanced"):
+        factors_of(LambdaBalanced(0.0), (4, 4))
+    with pytest.raises(InputError, match=r"shapes \[\(7, 6\), \(4, 7\)\] for layers of shapes"):
+        factors_of(given([np.ones((7, 6)), np.ones((4, 7))]), (5,))
+    for wrong in ([], [np.ones(3)], [np.full((2, 2), np.nan)], [np.ones((2, 3, 3)), np.eye(3)]):
+        with pytest.raises(InputError):
+            given(wrong)
+    with pytest.raises(InputError, match=r"balance = inf"):
+        LambdaBalanced(float("inf"))
+    for start in (Aligned(), Balanced(), LambdaBalanced(0.0)):
         with pytest.raises(OutOfReachError, match=r"the activation Relu in the linear reading"):
             factors_of(None, modes=modes, network=mlp(6, (5,), 4, initialisation=start))
         block = Network(6, (Dense(6), Residual((Dense(6),)), Dense(4)), initialisation=start)
@@ -131,7 +210,13 @@ def test_refusals(modes):
 
 @pytest.mark.parametrize(
     ("make", "name"),
-    [(Gaussian, "scale"), (Orthogonal, "gain"), (Aligned, "strength"), (Balanced, "scale")],
+    [
+        (Gaussian, "scale"),
+        (Orthogonal, "gain"),
+        (Aligned, "strength"),
+        (Balanced, "scale"),
+        (lambda scale: LambdaBalanced(1.0, scale), "scale"),
+    ],
 )
 def test_sizes_of_starts_are_positive(make, name):
     with pytest.raises(InputError, match=rf"{name} = 0.0"):

@@ -74,6 +74,19 @@ SQUARE = Experiment(
     deep_linear(3, (3,), 3, initialisation=Orthogonal()),
     TRAINING,
 )
+BENT = Experiment(
+    LinearMap(3, 2, (2.0, 1.0), held_out=4),
+    mlp(
+        3,
+        (8,),
+        2,
+        activation=Tanh(),
+        weight_variance=1.0,
+        parameterization=Standard(),
+        initialisation=Gaussian(0.1),
+    ),
+    TRAINING,
+)
 EXAMPLES = {
     "DeepLinearModes": LINEAR,
     "LazyKernel": WIDE,
@@ -82,6 +95,14 @@ EXAMPLES = {
     "TrainableDepth": CHAIN,
     "JacobianSpectrum": SQUARE,
     "OrthogonalKernelLimit": WIDE,
+    "PretrainedModes": LINEAR,
+    "PriorKnowledge": LINEAR,
+    "EndToEndFlow": LINEAR,
+    "WeightTrajectories": LINEAR,
+    "LayerSimilarity": LINEAR,
+    "IllusoryCorrelations": LINEAR,
+    "InductiveProjection": LINEAR,
+    "EarlyLinearCourse": BENT,
 }
 
 

@@ -17,7 +17,7 @@ from carnotlab.experiment.rules import GradientFlow
 from carnotlab.experiment.training import Training
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model, Weights
-from carnotlab.networks.initialisation import Aligned
+from carnotlab.networks.initialisation import Aligned, Given
 from carnotlab.networks.layers import has_noise
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.statistics import input_output_modes
@@ -100,6 +100,14 @@ class Experiment:
             "whole numbers from 0 to 2147483647",
             "use range(n)",
         )
+        start = self.network.initialisation
+        if isinstance(start, Given):
+            require(
+                max(seeds) < start.members,
+                f"seed {max(seeds)} of a start given for {start.members} members",
+                f"seeds below {start.members}",
+                "the seed names the member",
+            )
         return _start(self.network, self._modes(), tuple(seeds), self.training.precision)
 
     def _modes(self) -> "_Frozen | None":

@@ -41,7 +41,7 @@ class Model:
     def start(self, seed: int | Array, modes: Modes | None = None) -> Weights:
         """Draw stored weights at time zero; ``modes`` of the task are needed by `Aligned`."""
         key = key_for(seed, "weights")
-        return _draw(self.network, key, modes)
+        return _draw(self.network, key, modes, seed)
 
     def apply(
         self,
@@ -99,9 +99,11 @@ def scalings(network: Network) -> tuple[Scaling, ...]:
     )
 
 
-def _draw(network: Network, key: Key[Array, ""], modes: Modes | None) -> Weights:
+def _draw(
+    network: Network, key: Key[Array, ""], modes: Modes | None, member: int | Array
+) -> Weights:
     weight_key, bias_key = jax.random.split(key)
-    matrices = starting_matrices(network, weight_key, modes)
+    matrices = starting_matrices(network, weight_key, modes, member)
     weights: list[dict[str, Any]] = []
     for index, (its, scale) in enumerate(zip(network.maps, scalings(network), strict=True)):
         layer = {"weight": matrices[index] / scale.weight_multiplier}

@@ -5,24 +5,33 @@ from typing import assert_never
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from carnotlab.core.data import Modes
 from carnotlab.core.errors import InputError, OutOfReachError, require
 from carnotlab.networks.description import Network
-from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal
+from carnotlab.networks.initialisation import (
+    Aligned,
+    Balanced,
+    Gaussian,
+    Given,
+    LambdaBalanced,
+    Orthogonal,
+)
 from carnotlab.networks.linear import refuse_nonlinear
 from carnotlab.networks.parameterization import scaling
 
 
 def starting_matrices(
-    network: Network, key: Key[Array, ""], modes: Modes | None
+    network: Network, key: Key[Array, ""], modes: Modes | None, member: Int[Array, ""] | int = 0
 ) -> tuple[Float[Array, "..."], ...]:
     """Return the effective matrix of every linear map (multiplier times stored weights).
 
+    ``member`` is which of the `Given` networks it is.
+
     Raises:
-        InputError: if the start is `Aligned` and no modes are given, or a layer is too narrow to
-            carry every mode.
+        InputError: if the start is `Aligned` and no modes are given, a layer is too narrow to
+            carry every mode, or a given start is of other shapes.
         OutOfReachError: if the start is defined for deep linear networks only.
     """
     filters = tuple(layer.shape for layer in network.maps)
@@ -54,6 +63,18 @@ def starting_matrices(
                 scale * jax.random.normal(keys[-1], ends), full_matrices=False
             )
             return _chain(shapes, keys, left, singular, right_t.T)
+        case LambdaBalanced(balance, scale):
+            refuse_nonlinear(network)
+            return _lambda_balanced(shapes, keys, balance, scale)
+        case Given() as start:
+            wanted = tuple(start.matrices[i].shape[1:] for i in range(len(start.matrices)))
+            require(
+                wanted == filters,
+                f"matrices of shapes {list(wanted)} for layers of shapes {list(filters)}",
+                "one of the layer's shape for each layer, first layer first",
+                "give the network such layers",
+            )
+            return tuple(jnp.asarray(matrix)[member] for matrix in start.matrices)
         case _:
             assert_never(network.initialisation)
 
@@ -104,3 +125,37 @@ def _chain(
     ]
     bases.append(left)
     return tuple((after * share) @ before.T for before, after in itertools.pairwise(bases))
+
+
+def _lambda_balanced(
+    shapes: tuple[tuple[int, int], ...],
+    keys: Key[Array, " layers"],
+    balance: float,
+    scale: float,
+) -> tuple[Float[Array, "hidden in"], Float[Array, "out hidden"]]:
+    """Share a Gaussian map so that the layers differ by ``balance`` in every hidden direction."""
+    if len(shapes) != 2:
+        raise OutOfReachError(
+            f"a λ-balanced start of {len(shapes)} layers", "two layers", "use Balanced()"
+        )
+    (hidden, inputs), (outputs, _) = shapes
+    side, ends = ("outputs", outputs) if balance > 0.0 else ("inputs", inputs)
+    require(
+        balance == 0.0 or hidden <= ends,
+        f"{hidden} hidden units and {ends} {side} at balance {balance:g}",
+        f"no more hidden units than {side}",
+        f"narrow the hidden layer to {ends}, or use balance=0",
+    )
+    left, singular, right_t = jnp.linalg.svd(
+        scale * jax.random.normal(keys[-1], (outputs, inputs)), full_matrices=True
+    )
+    strength = jnp.zeros(hidden).at[: len(singular)].set(singular[:hidden])
+    # Without cancellation in the smaller of the two: it is the strength over the larger.
+    larger = jnp.sqrt((abs(balance) + jnp.hypot(balance, 2.0 * strength)) / 2.0)
+    smaller = jnp.where(larger > 0.0, strength / jnp.where(larger > 0.0, larger, 1.0), 0.0)
+    first, second = (smaller, larger) if balance > 0.0 else (larger, smaller)
+    bases = _orthogonal(keys[0], hidden, hidden)
+    return (
+        (bases[:, :inputs] * first[:inputs]) @ right_t[:hidden],
+        (left[:, :hidden] * second[:outputs]) @ bases[:, :outputs].T,
+    )

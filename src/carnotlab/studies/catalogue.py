@@ -3,7 +3,16 @@
 import difflib
 
 from carnotlab.core.errors import InputError
-from carnotlab.studies.deep_linear_stages import DeepLinearStages
+from carnotlab.studies.continual.forgetting import Forgetting
+from carnotlab.studies.continual.frequency_and_curriculum import FrequencyAndCurriculum
+from carnotlab.studies.deep_linear.deep_linear_stages import DeepLinearStages
+from carnotlab.studies.deep_linear.depth_slows_learning import DepthSlowsLearning
+from carnotlab.studies.deep_linear.linear_predicts_nonlinear import LinearPredictsNonlinear
+from carnotlab.studies.deep_linear.not_a_gradient import NotAGradient
+from carnotlab.studies.deep_linear.orthogonal_initialisation import OrthogonalInitialisation
+from carnotlab.studies.deep_linear.prior_knowledge import KnowledgeDecides
+from carnotlab.studies.deep_linear.saddles_not_minima import SaddlesNotMinima
+from carnotlab.studies.deep_linear.unsupervised_pretraining import UnsupervisedPretraining
 from carnotlab.studies.infinite_width.convolution_helps_small_data import ConvolutionHelpsSmallData
 from carnotlab.studies.infinite_width.depth_and_order_to_chaos import DepthAndOrderToChaos
 from carnotlab.studies.infinite_width.infinite_nets_on_small_data import InfiniteNetsOnSmallData
@@ -11,12 +20,33 @@ from carnotlab.studies.infinite_width.kernel_limit_of_convnets import KernelLimi
 from carnotlab.studies.infinite_width.kernel_stays_put import KernelStaysPut
 from carnotlab.studies.infinite_width.orthogonal_or_gaussian import OrthogonalOrGaussian
 from carnotlab.studies.infinite_width.width_to_kernel import WidthToKernel
-from carnotlab.studies.learning_in_a_hierarchy import LearningInAHierarchy
+from carnotlab.studies.learners.stages_in_a_learner import StagesInALearner
+from carnotlab.studies.semantic.category_coherence import CategoryCoherence
+from carnotlab.studies.semantic.illusory_correlations import IllusoryCorrelationsStudy
+from carnotlab.studies.semantic.inductive_projection import InductiveProjectionStudy
+from carnotlab.studies.semantic.learning_in_a_hierarchy import LearningInAHierarchy
+from carnotlab.studies.semantic.progressive_differentiation import ProgressiveDifferentiation
+from carnotlab.studies.semantic.same_content_in_every_layer import SameContentInEveryLayer
 from carnotlab.studies.study import Study
 
 STUDIES: tuple[Study, ...] = (
     DeepLinearStages(),
+    DepthSlowsLearning(),
+    OrthogonalInitialisation(),
+    UnsupervisedPretraining(),
+    KnowledgeDecides(),
+    SaddlesNotMinima(),
+    NotAGradient(),
+    LinearPredictsNonlinear(),
     LearningInAHierarchy(),
+    ProgressiveDifferentiation(),
+    IllusoryCorrelationsStudy(),
+    CategoryCoherence(),
+    InductiveProjectionStudy(),
+    SameContentInEveryLayer(),
+    FrequencyAndCurriculum(),
+    Forgetting(),
+    StagesInALearner(),
     WidthToKernel(),
     KernelLimitOfConvnets(),
     KernelStaysPut(),

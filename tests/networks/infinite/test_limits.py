@@ -15,7 +15,15 @@ from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels, nngp_diagonal
 from carnotlab.networks.infinite.limits import refuse_without_limit
-from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal
+from carnotlab.networks.initialisation import (
+    Aligned,
+    Balanced,
+    Gaussian,
+    Given,
+    LambdaBalanced,
+    Orthogonal,
+    given,
+)
 from carnotlab.networks.layers import Convolution, Dense, MaxPool, Residual
 
 X = np.random.default_rng(0).normal(size=(5, 3))
@@ -52,11 +60,12 @@ def test_every_parameterization_has_a_reading(kind):
     "start", typing.get_args(initialisation.Initialisation), ids=lambda c: c.__name__
 )
 def test_every_initialisation_is_read_or_refused(start):
-    network = mlp(3, (4,), 1, initialisation=start())
+    described = given([np.ones((4, 3)), np.ones((1, 4))]) if start is Given else start()
+    network = mlp(3, (4,), 1, initialisation=described)
     if start is Gaussian:
         assert np.isfinite(kernels(network, X).ntk).all()
     else:
-        assert start in (Orthogonal, Aligned, Balanced)
+        assert start in (Orthogonal, Aligned, Balanced, LambdaBalanced, Given)
         with pytest.raises(OutOfReachError, match=f"{start.__name__}.*use Gaussian"):
             kernels(network, X)
 

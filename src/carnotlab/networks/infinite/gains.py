@@ -5,7 +5,14 @@ from typing import NamedTuple, assert_never
 from carnotlab.core.errors import OutOfReachError
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model, scalings
-from carnotlab.networks.initialisation import Aligned, Balanced, Gaussian, Orthogonal
+from carnotlab.networks.initialisation import (
+    Aligned,
+    Balanced,
+    Gaussian,
+    Given,
+    LambdaBalanced,
+    Orthogonal,
+)
 
 
 class Gain(NamedTuple):
@@ -51,7 +58,7 @@ def gaussian_scale(network: Network) -> float:
     match network.initialisation:
         case Gaussian(scale):
             return scale
-        case Orthogonal() | Aligned() | Balanced():
+        case Orthogonal() | Aligned() | Balanced() | LambdaBalanced() | Given():
             raise OutOfReachError(
                 f"the initialisation {type(network.initialisation).__name__} in the "
                 "infinite-width reading",

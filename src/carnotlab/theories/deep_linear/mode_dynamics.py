@@ -13,17 +13,14 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float
 from scipy import special
-from scipy.optimize import elementwise
 
 from carnotlab.core.errors import require
+from carnotlab.theories.deep_linear.course_inversion import Course, coordinates_at
 
 Values = Float[np.ndarray, "..."]
 
 SERIES_TERMS = 64
 """Terms kept near the fixed point; each is at most half the one before, so the rest is < 1e-19."""
-
-FARTHEST = 700.0
-"""Log-odds taken as having arrived: 1 - u/s = exp(-700) is the smallest float64 can tell from 0."""
 
 
 def strength_at(
@@ -62,31 +59,27 @@ def strength_at(
         decay = np.exp(-d * clock) if rate == 0.0 else (1.0 - rate * d) ** _steps(clock, rate)
         return final + (u0 - final) * decay
     require(bool(np.all(u0 > 0)), f"starting strengths {u0}", "positive numbers", "start elsewhere")
-    rises = u0 < final
-    # One coordinate per mode: log-odds of u/final where it rises, -log(1 - final/u) where it falls,
-    # so that neither the start near zero nor the approach to the end loses digits.
-    with np.errstate(divide="ignore"):
-        begin = np.where(rises, np.log(u0) - np.log(np.abs(final - u0)), 0.0)
-        begin = np.where(rises, begin, -np.log(np.abs(1.0 - final / u0)))
-        begin = np.minimum(begin, FARTHEST)  # infinite where the course starts at its end
     if rate == 0.0 and depth == 2:
         return _closed_form_of_depth_two(clock, s, u0, final)
-
-    def lateness(coordinate: Values, t: Values, *mode: Values) -> Values:
-        return _arrival(coordinate, depth, rate, *mode) - t
-
-    shape = np.broadcast_shapes(clock.shape, s.shape)
-    mode = tuple(np.broadcast_to(v, shape) for v in (s, u0, d, begin))
-    low = mode[3]
-    high = np.full(shape, FARTHEST)
-    there = ~(low < high) | (_arrival(high, depth, rate, *mode) <= np.broadcast_to(clock, shape))
-    target = np.where(there | (clock <= 0), 0.0, np.broadcast_to(clock, shape))
-    root = elementwise.find_root(
-        lateness, (low, np.where(low < high, high, low + 1.0)), args=(target, *mode)
-    )
-    reached = np.where(target == 0.0, low, root.x)
-    value = _strength(np.where(there, FARTHEST, reached), s, d, rises)
-    return np.where(clock <= 0, u0, np.where(there, final, value))
+    shape = np.broadcast_shapes(s.shape, u0.shape, d.shape)
+    s, u0, d, final = (np.broadcast_to(v, shape) for v in (s, u0, d, final))
+    later = np.maximum(clock, 0.0)
+    values = np.broadcast_to(final, (len(clock), *shape)).copy()
+    for rises, chosen in ((True, u0 < final), (False, u0 > final)):
+        if not chosen.any():
+            continue
+        end, begin = final[chosen], u0[chosen]
+        # A coordinate in which neither the start near zero nor the approach to the end loses
+        # digits: the log-odds of u/final where it rises, -log(u/final - 1) where it falls.
+        gap = np.abs(end - begin)
+        start = np.log(begin / gap if rises else end / gap)
+        exponent = 1.0 - 2.0 / depth if rises else 2.0 / depth - 2.0
+        scale = 1.0 / (depth * s[chosen] * end ** (1.0 - 2.0 / depth))
+        course = Course(scale, exponent, 0.5 * rate, 1.0 - 1.0 / depth, rises)
+        y = coordinates_at(later, course, start)
+        share = special.expit(y) if rises else 1.0 + np.exp(-y)
+        values[:, chosen] = end * share
+    return np.where(clock <= 0.0, u0, values)
 
 
 def time_to_reach(
@@ -108,8 +101,8 @@ def time_to_reach(
         "between the start and the end of the course",
         "use strength_at for a course that falls",
     )
-    odds = [np.log(v) - np.log(s / d - v) for v in (u, u0)]
-    return _arrival(odds[0], depth, 0.0, s, u0, d, odds[1])
+    end, begin = (np.log(v) - np.log(s / d - v) for v in (u, u0))
+    return _antiderivative(end, depth, s, d) - _antiderivative(begin, depth, s, d)
 
 
 def inflection_fraction(depth: int) -> float:
@@ -135,57 +128,14 @@ def _closed_form_of_depth_two(clock: Values, s: Values, u0: Values, final: Value
     return final / (1.0 - decay + decay * final / u0)
 
 
-def _strength(coordinate: Values, s: Values, d: Values, rises: Values) -> Values:
-    with np.errstate(over="ignore", divide="ignore"):
-        up = s / d * special.expit(coordinate)
-        down = s / d / -np.expm1(-coordinate)
-    return np.where(rises, up, down)
-
-
-def _arrival(
-    coordinate: Values, depth: int, rate: float, s: Values, u0: Values, d: Values, begin: Values
-) -> Values:
-    """Return when a coordinate is reached, by flow or by descent at ``rate``."""
-    rises = u0 < s / d
-    time = _antiderivative(coordinate, depth, s, d, rises) - _antiderivative(
-        begin, depth, s, d, rises
-    )
-    if rate:
-        now = _log_velocity(coordinate, depth, s, d, rises)
-        time = time + 0.5 * rate * (now - _log_velocity(begin, depth, s, d, rises))
-    return time
-
-
-def _log_velocity(coordinate: Values, depth: int, s: Values, d: Values, rises: Values) -> Values:
-    """Log of the per-layer velocity |a^(D-1) (s - d u)|, without cancellation."""
-    share = (depth - 1.0) / depth
-    with np.errstate(all="ignore"):
-        log_u = np.log(s / d) + np.where(
-            rises, -np.logaddexp(0.0, -coordinate), -np.log(-np.expm1(-coordinate))
-        )
-        log_gap = np.where(
-            rises,
-            np.log(s) - np.logaddexp(0.0, coordinate),
-            np.log(d) + log_u - coordinate,
-        )
-    return share * log_u + log_gap
-
-
-def _antiderivative(coordinate: Values, depth: int, s: Values, d: Values, rises: Values) -> Values:
-    """The function whose differences are flow times, for rising and falling modes."""
+def _antiderivative(odds: Values, depth: int, s: Values, d: Values) -> Values:
+    """The function of log-odds whose differences are flow times, for rising modes."""
     if depth == 2:
-        falling = coordinate - 0.0 * s
-        return np.where(rises, coordinate, falling) / (2.0 * s)
+        return odds / (2.0 * s)
     c = 2.0 - 2.0 / depth
-    u = _strength(coordinate, s, d, rises)
-    with np.errstate(all="ignore"):
-        up = (
-            u ** (1.0 - c)
-            / ((1.0 - c) * s * depth)
-            * _lerch(1.0 - c, special.expit(coordinate), special.expit(-coordinate))
-        )
-        down = u ** (-c) / (c * d * depth) * _lerch(c, -np.expm1(-coordinate), np.exp(-coordinate))
-    return np.where(rises, up, down)
+    u = s / d * special.expit(odds)
+    series = _lerch(1.0 - c, special.expit(odds), special.expit(-odds))
+    return u ** (1.0 - c) / ((1.0 - c) * s * depth) * series
 
 
 def _lerch(b: float, x: Values, gap: Values) -> Values:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from carnotlab.studies.taxonomy import distinctions, half_times, order_violations, taxonomy
+from carnotlab.studies.semantic.taxonomy import distinctions, half_times, order_violations, taxonomy
 from carnotlab.tasks.feature_hierarchy import FeatureHierarchy
 
 

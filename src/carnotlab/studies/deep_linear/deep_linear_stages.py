@@ -18,9 +18,9 @@ from carnotlab.networks.initialisation import Aligned, Gaussian, Initialisation
 from carnotlab.runs.run import Run
 from carnotlab.studies.errors import mean_course_error, observed
 from carnotlab.studies.panels import course_panels
+from carnotlab.studies.semantic.taxonomy import half_times
 from carnotlab.studies.study import Arm, Judgement, Settings, Size, Study, StudyResult
 from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
-from carnotlab.studies.taxonomy import half_times
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.spectra import Isotropic, PowerLaw, Spectrum
 from carnotlab.theories.deep_linear.mode_dynamics import time_to_reach

@@ -22,6 +22,13 @@ from carnotlab.networks.initialisation import Gaussian
 from carnotlab.runs.run import Run, RunResult
 from carnotlab.studies.data_folder import VARIABLE, find_data
 from carnotlab.studies.errors import mean_course_error, observed, predicted
+from carnotlab.studies.semantic.taxonomy import (
+    Taxonomy,
+    distinctions,
+    half_times,
+    order_violations,
+    taxonomy,
+)
 from carnotlab.studies.study import (
     Arm,
     Judgement,
@@ -33,13 +40,6 @@ from carnotlab.studies.study import (
     StudyResult,
 )
 from carnotlab.studies.style import COLOURS, draw_experiment, draw_residual, draw_theory, ink
-from carnotlab.studies.taxonomy import (
-    Taxonomy,
-    distinctions,
-    half_times,
-    order_violations,
-    taxonomy,
-)
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.feature_hierarchy import FeatureHierarchy
 from carnotlab.tasks.item_features import ItemFeatures

@@ -1,0 +1,1 @@
+"""Studies of what is learned one after the other."""

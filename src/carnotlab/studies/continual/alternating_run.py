@@ -1,0 +1,129 @@
+"""Networks trained on two tasks in turn, each held against its own principal angles."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from carnotlab.core.assumptions import Check
+from carnotlab.core.data import Batch, Data
+from carnotlab.core.quantities import Quantity
+from carnotlab.experiment.experiment import Experiment
+from carnotlab.experiment.rules import GradientDescent
+from carnotlab.experiment.times import At
+from carnotlab.experiment.training import Training
+from carnotlab.measures.losses import TEST_LOSS, TRAIN_LOSS, test_loss, train_loss
+from carnotlab.networks.architectures import deep_linear
+from carnotlab.networks.initialisation import Balanced
+from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.store import Store
+from carnotlab.tasks.gaussian_regression import GaussianRegression
+from carnotlab.theories.continual.alternating_tasks import principal_angles, residual_after
+from carnotlab.training.consecutive import train_consecutively
+
+FORGOTTEN = Quantity("forgotten", (), "loss", "loss on the first task after learning the second")
+
+
+@dataclass(frozen=True)
+class AlternatingRun:
+    """Linear networks on tasks A, B, A, B, …, whose inputs are alike to the degree ``similarity``.
+
+    Inputs of B are those of A times the similarity plus fresh ones. ``conflict`` is the distance of
+    B's teacher from A's, over its length: 0 where one network can do both. Time counts rounds.
+    """
+
+    size: int
+    samples: int
+    rounds: int
+    similarity: float
+    conflict: float = 0.0
+    networks: int = 16
+    steps: int = 600
+    precision: str = "float64"
+
+    @property
+    def key(self) -> str:
+        """A digest of the description, code, versions and devices."""
+        return result_key("alternating tasks", self)
+
+    def remaining(self, store: Store | None) -> float:
+        """Return how much is left to do: 0 where the store has it, else 1."""
+        return 0.0 if store is not None and self.key in store else 1.0
+
+    def compute(
+        self, store: Store | None = None, progress: Callable[[float], None] | None = None
+    ) -> RunResult:
+        """Train in turn; the prediction knows the inputs, A's teacher and the start of zero."""
+        del store, progress
+        began = time.perf_counter()
+        random = np.random.default_rng([self.size, self.samples, 8])
+        shape = (self.networks, self.samples, self.size)
+        first, fresh = random.standard_normal((2, *shape))
+        # Orthonormal inputs of A and nearly so of B keep training short; angles are as they come.
+        first = np.linalg.qr(first.transpose(0, 2, 1))[0].transpose(0, 2, 1)
+        fresh = np.linalg.qr(fresh.transpose(0, 2, 1))[0].transpose(0, 2, 1)
+        second = self.similarity * first + np.sqrt(1.0 - self.similarity**2) * fresh
+        teachers = random.standard_normal((2, self.networks, self.size)) / np.sqrt(self.size)
+        one = teachers[0]
+        other = one + self.conflict * teachers[1]
+        x = np.stack([first, second] * self.rounds, axis=1) * np.sqrt(self.samples)
+        targets = [one, other] * self.rounds
+        y = np.stack(
+            [np.einsum("snp,sp->sn", x[:, k], targets[k]) for k in range(2 * self.rounds)], axis=1
+        )
+        on_first = Batch(
+            np.repeat(x[:, :1], 2 * self.rounds, axis=1),
+            np.repeat(y[:, :1], 2 * self.rounds, axis=1),
+        )
+        on_first = Batch(on_first.x, np.asarray(on_first.y)[..., None])
+        largest = float(np.linalg.norm(x, 2, axis=(2, 3)).max()) ** 2 / self.samples
+        seen = train_consecutively(
+            self._experiment(1.0 / largest),
+            Data(Batch(x, y[..., None]), on_first),
+            (test_loss, train_loss),
+            tuple(range(self.networks)),
+        )
+        forgotten = seen[TEST_LOSS.name][:, 1::2, -1]
+        expected = np.array(
+            [self._expected(first[k], second[k], one[k]) for k in range(self.networks)]
+        )
+        times = {"time": np.arange(1, self.rounds + 1)}
+        checks = (
+            Check(
+                "tasks learned",
+                "training ends with no loss on the present task: the largest loss at the end",
+                float(np.max(seen[TRAIN_LOSS.name][:, :, -1])),
+                1e-4,
+            ),
+            Check(
+                "one network does both",
+                "distance of the teachers over their length",
+                self.conflict,
+                0.0,
+            ),
+        )
+        return RunResult(
+            FORGOTTEN.label(expected, ("seed", "time"), times).to_dataset(),
+            FORGOTTEN.label(forgotten, ("seed", "time"), times).to_dataset(),
+            checks,
+            time.perf_counter() - began,
+        )
+
+    def _expected(self, first: np.ndarray, second: np.ndarray, teacher: np.ndarray) -> list[float]:
+        angles = principal_angles(first, second)
+        inputs = first * np.sqrt(self.samples)
+        return [
+            0.5 * float(np.mean((inputs @ residual_after(m, angles, -teacher)) ** 2))
+            for m in range(1, self.rounds + 1)
+        ]
+
+    def _experiment(self, rate: float) -> Experiment:
+        training = Training(
+            GradientDescent(rate), self.steps, record=At((float(self.steps),)), precision="float64"
+        )
+        return Experiment(
+            GaussianRegression(self.size, self.samples, held_out=1),
+            deep_linear(self.size, (), 1, initialisation=Balanced(1e-9)),
+            training,
+        )

@@ -1,0 +1,105 @@
+"""Students that meet each example once, by difficulty, held against their mean error."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from carnotlab.core.assumptions import Check
+from carnotlab.core.data import Batch, Data
+from carnotlab.core.quantities import Quantity
+from carnotlab.experiment.experiment import Experiment
+from carnotlab.experiment.rules import GradientDescent
+from carnotlab.experiment.times import At
+from carnotlab.experiment.training import Training
+from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
+from carnotlab.networks.architectures import deep_linear
+from carnotlab.networks.initialisation import Balanced
+from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.store import Store
+from carnotlab.tasks.gaussian_regression import GaussianRegression
+from carnotlab.theories.continual.curriculum import decaying_rates, error_course, ordered
+from carnotlab.training.consecutive import train_consecutively
+
+STUDENT_ERROR = Quantity("student_error", (), "1", "squared distance of the weights from teacher's")
+
+
+@dataclass(frozen=True)
+class CurriculumRun:
+    """Linear students on fresh Gaussian examples whose label noise grows with their difficulty.
+
+    Noise variances are evenly spaced from 0 to ``hardest``. With ``decay`` the rate falls as
+    1 / (1 + examples per input / decay). Time counts examples per input.
+    """
+
+    order: str
+    rate: float
+    decay: float | None = None
+    inputs: int = 50
+    load: int = 6
+    hardest: float = 2.0
+    students: int = 64
+    precision: str = "float64"
+
+    @property
+    def rates(self) -> Float[np.ndarray, " examples"]:
+        """The learning rate at each example."""
+        count = self.load * self.inputs
+        if self.decay is None:
+            return np.full(count, self.rate)
+        return decaying_rates(self.rate, self.decay, count, self.inputs)
+
+    @property
+    def noise(self) -> Float[np.ndarray, " examples"]:
+        """The label noise of each example, in the order they come."""
+        return ordered(np.linspace(0.0, self.hardest, self.load * self.inputs), self.order)
+
+    @property
+    def key(self) -> str:
+        """A digest of the description, code, versions and devices."""
+        return result_key("curriculum", self)
+
+    def remaining(self, store: Store | None) -> float:
+        """Return how much is left to do: 0 where the store has it, else 1."""
+        return 0.0 if store is not None and self.key in store else 1.0
+
+    def compute(
+        self, store: Store | None = None, progress: Callable[[float], None] | None = None
+    ) -> RunResult:
+        """Train on one example after the other; the prediction knows rates and noise only."""
+        del store, progress
+        began = time.perf_counter()
+        # The order has no part in the draw: students of all orders meet the same inputs.
+        random = np.random.default_rng([self.inputs, self.load, 4])
+        count = self.load * self.inputs
+        x = random.standard_normal((self.students, count, 1, self.inputs))
+        teacher = np.full(self.inputs, self.inputs**-0.5)
+        noise = np.sqrt(self.noise) * random.standard_normal((self.students, count))
+        y = (x @ teacher + noise[:, :, None])[..., None]
+        seen = train_consecutively(
+            self._experiment(),
+            Data(Batch(x, y), Batch(x, y)),
+            (end_to_end_matrix,),
+            tuple(range(self.students)),
+            rates=self.rates / self.inputs,
+        )
+        weights = seen[END_TO_END_MAP.name][:, :, 0, 0]
+        errors = np.sum((weights - teacher) ** 2, axis=-1)
+        expected = error_course(self.rates, self.noise, self.inputs)[1:]
+        times = {"time": np.arange(1, count + 1) / self.inputs}
+        check = Check(
+            "stable steps", "learning rate, of which 2 is the edge", float(self.rates.max()), 1.5
+        )
+        return RunResult(
+            STUDENT_ERROR.label(expected, ("time",), times).to_dataset(),
+            STUDENT_ERROR.label(errors, ("seed", "time"), times).to_dataset(),
+            (check,),
+            time.perf_counter() - began,
+        )
+
+    def _experiment(self) -> Experiment:
+        training = Training(GradientDescent(1.0), 1, record=At((1.0,)), precision="float64")
+        network = deep_linear(self.inputs, (), 1, initialisation=Balanced(1e-9))
+        return Experiment(GaussianRegression(self.inputs, 1, held_out=1), network, training)

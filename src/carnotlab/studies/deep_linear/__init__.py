@@ -1,0 +1,1 @@
+"""Studies of deep linear networks: exact courses, and where the statements about them end."""

@@ -1,0 +1,342 @@
+"""Do orthogonal weights make the learning time of deep linear networks independent of depth?"""
+
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator
+
+from carnotlab.core.quantities import Quantity
+from carnotlab.core.verdicts import Role, Tolerance, bootstrap
+from carnotlab.experiment.experiment import Experiment
+from carnotlab.experiment.rules import GradientDescent
+from carnotlab.experiment.times import Logarithmically
+from carnotlab.experiment.training import Training
+from carnotlab.measures.losses import TRAIN_LOSS
+from carnotlab.networks.architectures import deep_linear
+from carnotlab.networks.initialisation import Gaussian, Initialisation, Orthogonal
+from carnotlab.runs.run import RunResult
+from carnotlab.studies.deep_linear.determinant_run import DETERMINANT, STUCK_LOSS, DeterminantRun
+from carnotlab.studies.errors import observed
+from carnotlab.studies.infinite_width.orthogonal_gaps import learning_time
+from carnotlab.studies.study import (
+    Arm,
+    Judgement,
+    Results,
+    Settings,
+    Size,
+    Statistic,
+    Study,
+    StudyResult,
+)
+from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
+from carnotlab.tasks.linear_map import LinearMap
+
+GROWTH = Tolerance(
+    Quantity("learning_time_exponent", (), "1", "power of depth in the number of steps to learn"),
+    0.25,
+    "halfway between a time that does not grow and the root of depth, the slowest growth known of "
+    "starts without isometry; times of single networks scatter by a half, medians of sixteen by "
+    "an eighth, over a factor of eight or more in depth",
+)
+STUCK = Tolerance(
+    STUCK_LOSS,
+    0.15,
+    "loss at the end against half the square of the weakest strength, relative, for networks whose "
+    "product starts with the wrong sign of the determinant: balanced layers cannot change it, so "
+    "that the weakest mode stays unlearned; the rest is learned to a few percent of it",
+)
+LEARNED = Tolerance(
+    Quantity("unlearned", (), "fraction", "loss at the end over that at the start"),
+    0.01,
+    "networks that learn lose all but e^(-2) of the weakest mode's loss in each of its times, and "
+    "train for tens of them",
+)
+SQUARE_GROWTH = Tolerance(
+    Quantity("unlearned_share", (), "fraction", "share of networks that have not learned"),
+    0.05,
+    "a start that works has every network learn; one in twenty is left for slow ones",
+)
+
+
+class OrthogonalSettings(Settings, frozen=True, kw_only=True):
+    """Settings of `OrthogonalInitialisation`; ``depths`` count weight layers.
+
+    ``step`` is learning rate times depth: the curvature at the solution grows as the depth.
+    ``width`` is that of inputs and hidden layers, ``outputs`` fewer; ``square`` the size of the
+    task whose map has full rank and as many outputs as inputs.
+    """
+
+    depths: tuple[int, ...] = (2, 4, 8, 16, 32)
+    square_depths: tuple[int, ...] = (2, 4, 16)
+    width: int = 16
+    outputs: int = 4
+    square: int = 4
+    networks: int = 4
+    step: float = 0.15
+    steps: int = 600
+    square_steps: int = 2000
+    records: int = 60
+
+
+class OrthogonalInitialisation(Study):
+    """Steps to learn over depth, orthogonal and Gaussian, and where a sign cannot be changed."""
+
+    name: ClassVar[str] = "orthogonal-initialisation"
+    question: ClassVar[str] = (
+        "Do deep linear networks learn at any depth in the same number of steps if their weights "
+        "start orthogonal?"
+    )
+    message: ClassVar[str] = (
+        "With steps in proportion to one over depth they do where outputs are fewer than inputs, "
+        "and Gaussian weights do not. On a square task of full rank half of all orthogonal starts "
+        "have the wrong sign of the determinant, which balanced layers keep: from three layers on "
+        "they stop at the saddle without the weakest mode. Two layers leave it, since what steps "
+        "of finite size do to the balance grows there."
+    )
+    source: ClassVar[tuple[str, ...]] = ("saxe2014", "arora2018")
+    data: ClassVar[str] = "synthetic linear maps, wide and square"
+    settings: ClassVar[type[Settings]] = OrthogonalSettings
+
+    def defaults(self, size: Size) -> Settings:
+        """Return the settings of a size."""
+        if size == "smoke":
+            return OrthogonalSettings()
+        return OrthogonalSettings(
+            seeds=8, depths=(2, 4, 8, 16, 32, 64), square_depths=(2, 3, 4, 8, 16), steps=4000
+        )
+
+    def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
+        """Return both starts over depth on a wide task, and orthogonal ones on a square one."""
+        chosen = _own(settings)
+        arms = [
+            Arm(_label(name, depth), _wide(chosen, name, depth))
+            for name in STARTS
+            for depth in chosen.depths
+        ]
+        arms += [
+            Arm(_square_label(depth), _square(chosen, depth)) for depth in chosen.square_depths
+        ]
+        return tuple(arms), ()
+
+    def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
+        """Judge growth with depth, then who is stuck on the square task, and where."""
+        del labels
+        chosen = _own(settings)
+        square = [judgement for depth in chosen.square_depths for judgement in _of_square(depth)]
+        return (
+            _of_growth(chosen, "orthogonal", "test"),
+            _of_growth(chosen, "Gaussian", "control"),
+            *square,
+        )
+
+    def figure(self, result: StudyResult) -> Figure:
+        """Draw steps over depth, then losses on the square task by sign."""
+        chosen = _own(result.settings)
+        figure = Figure(figsize=(12.5, 4.4))
+        times, *squares = figure.subplots(1, 3)
+        _draw_times(times, result, chosen)
+        shown = (chosen.square_depths[0], chosen.square_depths[-1])
+        for axes, depth in zip(squares, shown, strict=True):
+            _draw_square(axes, result.results[_square_label(depth)], depth)
+        figure.suptitle(
+            "Orthogonal starts learn as fast at any depth, unless a sign is wrong: lines theory",
+            x=0.01,
+            ha="left",
+        )
+        return figure
+
+
+STARTS: dict[str, Initialisation] = {"orthogonal": Orthogonal(), "Gaussian": Gaussian()}
+
+
+def _own(settings: Settings) -> OrthogonalSettings:
+    assert isinstance(settings, OrthogonalSettings)
+    return settings
+
+
+def _label(start: str, depth: int) -> str:
+    return f"{start}, depth {depth}"
+
+
+def _square_label(depth: int) -> str:
+    return f"square task, depth {depth}"
+
+
+def _seeds(settings: OrthogonalSettings) -> tuple[int, ...]:
+    return tuple(range(settings.seeds * settings.networks))
+
+
+def _wide(settings: OrthogonalSettings, start: str, depth: int) -> DeterminantRun:
+    task = LinearMap(settings.width, settings.outputs, (1.0,) * settings.outputs, held_out=1)
+    network = deep_linear(
+        settings.width,
+        (settings.width,) * (depth - 1),
+        settings.outputs,
+        initialisation=STARTS[start],
+    )
+    training = Training(
+        GradientDescent(settings.step / depth),
+        duration=settings.steps,
+        record=Logarithmically(settings.records),
+    )
+    return DeterminantRun(Experiment(task, network, training), _seeds(settings))
+
+
+def _square(settings: OrthogonalSettings, depth: int) -> DeterminantRun:
+    size = settings.square
+    strengths = tuple(np.linspace(1.4, 0.8, size).tolist())
+    task = LinearMap(size, size, strengths, held_out=1)
+    network = deep_linear(size, (size,) * (depth - 1), size, initialisation=Orthogonal())
+    training = Training(
+        GradientDescent(settings.step / depth),
+        duration=settings.square_steps,
+        record=Logarithmically(settings.records),
+        precision="float64",
+    )
+    return DeterminantRun(Experiment(task, network, training), _seeds(settings))
+
+
+def steps_to_learn(result: RunResult) -> Float[np.ndarray, " seed"]:
+    """Return the step at which each member's loss is half of what no map at all would have."""
+    time = np.asarray(result.observation["time"].values, dtype=np.float64)
+    nothing = float(result.prediction["loss_of_nothing"].values)
+    losses = observed(result, TRAIN_LOSS)
+    return np.array([learning_time(time, 1.0 - own / nothing) for own in losses])
+
+
+def _of_growth(settings: OrthogonalSettings, start: str, role: Role) -> Judgement:
+    arms = tuple(_label(start, depth) for depth in settings.depths)
+
+    def error(results: Results) -> Statistic:
+        times = np.stack([steps_to_learn(results[arm]) for arm in arms])
+        times = np.where(np.isfinite(times), times, 10.0 * settings.steps)
+        depths = np.log(settings.depths)
+
+        def growth(rows: np.ndarray) -> float:
+            means = np.log(np.median(times[:, rows], axis=1))
+            return float(max(np.polyfit(depths, means, 1)[0], 0.0))
+
+        return growth
+
+    prefix = "control: " if role == "control" else ""
+    return Judgement(f"{prefix}{start}, over depth", role, GROWTH, arms, error)
+
+
+def wrong_sign(result: RunResult) -> Bool[np.ndarray, " seed"]:
+    """Return which members' products start with another sign of the determinant than the task."""
+    signs = observed(result, DETERMINANT)[:, 0]
+    return np.sign(signs) != float(result.prediction["determinant_of_task"].values)
+
+
+def _of_square(depth: int) -> tuple[Judgement, ...]:
+    arm = _square_label(depth)
+
+    def stuck(results: Results) -> Statistic:
+        run = results[arm]
+        ends, wrong = observed(run, TRAIN_LOSS)[:, -1], wrong_sign(run)
+        level = float(run.prediction[STUCK_LOSS.name].values)
+        return _mean_where(np.abs(ends - level) / level, wrong)
+
+    def learned(results: Results) -> Statistic:
+        run = results[arm]
+        losses = observed(run, TRAIN_LOSS)
+        return _mean_where(losses[:, -1] / losses[:, 0], ~wrong_sign(run))
+
+    def unlearned(results: Results) -> Statistic:
+        losses = observed(results[arm], TRAIN_LOSS)
+        left = losses[:, -1] > LEARNED.error * losses[:, 0]
+        return lambda rows: float(np.mean(left[rows]))
+
+    right = Judgement(f"{arm}, right sign", "test", LEARNED, (arm,), learned)
+    if depth == 2:
+        # The saddle is strict: the imbalance that steps bring, of second order in them, grows.
+        return (
+            Judgement(f"control: {arm}, wrong sign", "control", STUCK, (arm,), stuck),
+            right,
+        )
+    return (
+        Judgement(f"{arm}, wrong sign", "test", STUCK, (arm,), stuck),
+        right,
+        Judgement(f"control: {arm}, all", "control", SQUARE_GROWTH, (arm,), unlearned),
+    )
+
+
+def _mean_where(values: np.ndarray, chosen: np.ndarray) -> Statistic:
+    def mean(rows: np.ndarray) -> float:
+        kept = rows[chosen[rows]]
+        # A resample without any such network says as much as all of them do.
+        return float(np.mean(values[kept] if len(kept) else values[chosen]))
+
+    return mean
+
+
+def _draw_times(axes: Axes, result: StudyResult, settings: OrthogonalSettings) -> None:
+    depths = np.array(settings.depths, dtype=np.float64)
+    for index, start in enumerate(STARTS):
+        values = []
+        for depth in settings.depths:
+            times = steps_to_learn(result.results[_label(start, depth)])
+            times = np.where(np.isfinite(times), times, settings.steps)
+            values.append(bootstrap(lambda rows, t=times: float(np.median(t[rows])), len(times)))
+        middle = np.array([value.value for value in values])
+        spread = [
+            [max(value.value - value.low, 0.0) for value in values],
+            [max(value.high - value.value, 0.0) for value in values],
+        ]
+        axes.errorbar(
+            depths, middle, spread, fmt=MARKERS[index], color=COLOURS[index], ms=5, label=start
+        )
+        if start == "orthogonal":
+            axes.axhline(
+                float(np.median(middle)), color=ink(), lw=1.1, label="at any depth the same"
+            )
+        else:
+            axes.plot(
+                depths,
+                middle[0] * depths / depths[0],
+                color=ink(),
+                lw=1.1,
+                ls="--",
+                label="as depth",
+            )
+    axes.axhline(settings.steps, color=ink(), lw=0.6, ls=":")
+    axes.set(
+        title=f"{settings.outputs} outputs, {settings.width} inputs; rate ∝ 1/depth",
+        xlabel="weight layers",
+        ylabel="steps until half is learned",
+        xscale="log",
+        yscale="log",
+    )
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xticks(depths.tolist(), [str(depth) for depth in settings.depths])
+    axes.legend(fontsize="x-small")
+
+
+def _draw_square(axes: Axes, result: RunResult, depth: int) -> None:
+    time = np.asarray(result.observation["time"].values, dtype=np.float64)
+    losses, wrong = observed(result, TRAIN_LOSS), wrong_sign(result)
+    for index, (chosen, label) in enumerate(((~wrong, "right sign"), (wrong, "wrong sign"))):
+        for place, own in enumerate(losses[chosen]):
+            axes.plot(
+                np.maximum(time, 0.5),
+                own,
+                color=COLOURS[2 + 2 * index],
+                ls=LINES[index],
+                lw=0.8,
+                label=f"{label} of the determinant" if place == 0 else None,
+            )
+    level = float(result.prediction[STUCK_LOSS.name].values)
+    axes.axhline(level, color=ink(), lw=1.2, label="weakest mode unlearned")
+    axes.set(
+        title=f"square task, depth {depth}, orthogonal starts",
+        xlabel="steps",
+        ylabel="loss",
+        xscale="log",
+        yscale="log",
+        ylim=(1e-3 * level, 3.0 * float(losses.max())),
+    )
+    axes.legend(fontsize="x-small", loc="lower left")

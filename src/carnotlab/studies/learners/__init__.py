@@ -1,0 +1,1 @@
+"""Studies of learners whose inside is not seen."""

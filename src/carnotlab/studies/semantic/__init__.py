@@ -1,0 +1,1 @@
+"""Studies of the growth of knowledge about items and their features."""

@@ -1,0 +1,1 @@
+"""What learning one thing after another does to what was learned before."""

@@ -1,0 +1,1 @@
+"""Learning curves as the theory draws them, fitted to learners whose inside is not seen."""

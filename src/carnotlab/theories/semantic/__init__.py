@@ -1,0 +1,1 @@
+"""How knowledge of items and their features grows in linear networks."""
