@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar
 
-import jax
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
@@ -13,7 +12,6 @@ from jaxtyping import Float
 from carnotlab.core.assumptions import Assumption
 from carnotlab.core.data import Modes
 from carnotlab.core.errors import InputError
-from carnotlab.core.precision import precision
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
@@ -23,6 +21,7 @@ from carnotlab.networks.initialisation import Aligned
 from carnotlab.networks.linear import refuse_nonlinear
 from carnotlab.tasks.statistics import input_covariance, input_output_modes, mode_alignment
 from carnotlab.theories.base import Theory, TheoryAssumption
+from carnotlab.theories.deep_linear.factors import Factors, starting_factors
 from carnotlab.theories.deep_linear.mode_dynamics import Values, strength_at
 from carnotlab.theories.regime import plain_learning_rate
 
@@ -133,7 +132,7 @@ def starting_strengths(experiment: Experiment, start: Weights) -> Float[np.ndarr
     modes = input_output_modes(experiment.task)
     left, right = np.asarray(modes.left), np.asarray(modes.right)
     strengths: list[Values] = []
-    for factors in _factors(experiment, start):
+    for factors in starting_factors(experiment, start):
         if len(factors) == 2:
             first, second = factors
             strengths.append(np.sum((first @ right + second.T @ left) ** 2, axis=0) / 4.0)
@@ -143,14 +142,7 @@ def starting_strengths(experiment: Experiment, start: Weights) -> Float[np.ndarr
     return np.stack(strengths)
 
 
-def _factors(experiment: Experiment, start: Weights) -> list[list[Float[np.ndarray, "out in"]]]:
-    with precision("float64"):
-        factors = jax.vmap(experiment.model.factors)(start)
-    arrays = [np.asarray(factor, dtype=np.float64) for factor in factors]
-    return [[array[seed] for array in arrays] for seed in range(len(arrays[0]))]
-
-
-def _end_to_end(factors: list[Float[np.ndarray, "out in"]]) -> Float[np.ndarray, "out in"]:
+def _end_to_end(factors: Factors) -> Float[np.ndarray, "out in"]:
     return reduce(lambda product, factor: factor @ product, factors)
 
 
@@ -170,7 +162,7 @@ def _off_modes(experiment: Experiment, start: Weights) -> list[float]:
     modes = input_output_modes(experiment.task)
     left, right = np.asarray(modes.left), np.asarray(modes.right)
     values: list[float] = []
-    for factors in _factors(experiment, start):
+    for factors in starting_factors(experiment, start):
         whole = _end_to_end(factors)
         within = (left * np.sum(left * (whole @ right), axis=0)) @ right.T
         scale = _learned(experiment) if len(factors) == 2 else whole
@@ -189,7 +181,7 @@ def _imbalance(experiment: Experiment, start: Weights) -> list[float]:
             default=0.0,
         )
         / float(np.linalg.norm(layer))
-        for factors in _factors(experiment, start)
+        for factors in starting_factors(experiment, start)
     ]
 
 

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jax
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Assumption
 from carnotlab.core.data import Batch
-from carnotlab.core.errors import InputError, OutOfReachError
-from carnotlab.core.precision import precision
+from carnotlab.core.errors import OutOfReachError
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
@@ -25,6 +23,7 @@ from carnotlab.networks.parameterization import Standard
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.statistics import input_covariance, input_output_modes, whiteness
 from carnotlab.theories.base import Theory, TheoryAssumption
+from carnotlab.theories.deep_linear.factors import starting_factors
 from carnotlab.theories.deep_linear.matrix_riccati import (
     TwoLayerCourse,
     imbalance_beyond,
@@ -194,14 +193,7 @@ def two_layers(experiment: Experiment, start: Weights | None) -> list[Layers]:
             "stored weights that are the matrices",
             "use Standard()",
         )
-    if start is None:
-        raise InputError(
-            "no weights", "the weights at time zero", "pass start=experiment.start(seeds)"
-        )
-    with precision("float64"):
-        factors = jax.vmap(experiment.model.factors)(start)
-    first, second = (np.asarray(factor, dtype=np.float64) for factor in factors)
-    return list(zip(first, second, strict=True))
+    return [(first, second) for first, second in starting_factors(experiment, start)]
 
 
 def _beyond_balance(experiment: Experiment, start: Weights) -> list[float]:
