@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -23,6 +23,10 @@ Size: TypeAlias = Literal["smoke", "full"]
 Rows: TypeAlias = Int[np.ndarray, " seeds"]
 Results: TypeAlias = Mapping[str, RunResult]
 Statistic: TypeAlias = Callable[[Rows], float]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+"""A setting that counts something there must be one of."""
+Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+"""A setting above zero: a scale, a rate, a time."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -31,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ``data`` is the user's own file, for studies that take one.
     """
 
-    seeds: int = 4
+    seeds: Count = 4
     data: str | None = None
 
 

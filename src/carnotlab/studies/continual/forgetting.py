@@ -18,7 +18,9 @@ from carnotlab.studies.continual.task_switch_run import TaskSwitchRun
 from carnotlab.studies.errors import average_course_error, mean_course_error
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
+    Positive,
     Results,
     Settings,
     Size,
@@ -60,18 +62,18 @@ class ForgettingSettings(Settings, frozen=True, kw_only=True):
     on different draws of their inputs; ``rounds`` of two tasks whose inputs have ``similarities``.
     """
 
-    seeds: int = 4
-    size: int = 60
-    samples: int = 24
-    tasks: int = 6
-    networks: int = 16
+    seeds: Count = 4
+    size: Count = 60
+    samples: Count = 24
+    tasks: Count = 6
+    networks: Count = 16
     overlaps: tuple[float, ...] = (0.0, 0.5, 0.9)
     noise: float = 0.5
-    rounds: int = 6
+    rounds: Count = 6
     similarities: tuple[float, ...] = (0.0, 0.7)
     conflict: float = 0.5
-    depths: tuple[int, ...] = (2, 3)
-    step: float = 0.02
+    depths: tuple[Count, ...] = (2, 3)
+    step: Positive = 0.02
 
 
 class Forgetting(Study):

@@ -22,7 +22,9 @@ from carnotlab.studies.continual.item_order import frequency_violations, items_t
 from carnotlab.studies.errors import average_course_error, mean_course_error, observed
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
+    Positive,
     Results,
     Rows,
     Settings,
@@ -90,18 +92,18 @@ class FrequencySettings(Settings, frozen=True, kw_only=True):
     examples per input after the start; there are ``students`` for each seed.
     """
 
-    seeds: int = 4
-    counts: tuple[int, ...] = (8, 4, 2, 1)
-    strengths: tuple[float, ...] = (1.0, 2.5, 6.5, 17.0)
+    seeds: Count = 4
+    counts: tuple[Count, ...] = (8, 4, 2, 1)
+    strengths: tuple[Positive, ...] = (1.0, 2.5, 6.5, 17.0)
     shared: float = 0.6
-    depths: tuple[int, ...] = (1, 2, 3)
-    start: float = 1e-2
-    width: int = 8
-    step: float = 0.05
-    records: int = 150
-    rate: float = 0.5
-    decay: float = 0.7
-    students: int = 16
+    depths: tuple[Count, ...] = (1, 2, 3)
+    start: Positive = 1e-2
+    width: Count = 8
+    step: Positive = 0.05
+    records: Count = 150
+    rate: Positive = 0.5
+    decay: Positive = 0.7
+    students: Count = 16
 
 
 class FrequencyAndCurriculum(Study):

@@ -19,7 +19,16 @@ from carnotlab.runs.run import Run
 from carnotlab.studies.errors import mean_course_error, observed
 from carnotlab.studies.panels import course_panels
 from carnotlab.studies.semantic.taxonomy import half_times
-from carnotlab.studies.study import Arm, Judgement, Settings, Size, Study, StudyResult
+from carnotlab.studies.study import (
+    Arm,
+    Count,
+    Judgement,
+    Positive,
+    Settings,
+    Size,
+    Study,
+    StudyResult,
+)
 from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.spectra import Isotropic, PowerLaw, Spectrum
@@ -37,11 +46,11 @@ TOLERANCE = Tolerance(
 class StagesSettings(Settings, frozen=True, kw_only=True):
     """Settings of `DeepLinearStages`; ``step`` is learning rate times largest curvature."""
 
-    strengths: tuple[float, ...] = (3.0, 2.0, 1.2, 0.7)
-    start: float = 1e-3
-    step: float = 0.1
-    width: int = 16
-    records: int = 80
+    strengths: tuple[Positive, ...] = (3.0, 2.0, 1.2, 0.7)
+    start: Positive = 1e-3
+    step: Positive = 0.1
+    width: Count = 16
+    records: Count = 80
 
 
 class DeepLinearStages(Study):

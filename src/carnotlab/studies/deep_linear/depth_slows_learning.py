@@ -1,8 +1,9 @@
 """How much longer does a deeper network take, and what is it that slows it?"""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar, TypeAlias
 
+import msgspec
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -20,7 +21,9 @@ from carnotlab.runs.run import RunResult
 from carnotlab.studies.deep_linear.start_sweep import LEARNING_TIME, StartSweep
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
+    Positive,
     Results,
     Settings,
     Size,
@@ -66,6 +69,10 @@ END_TO_END = Tolerance(
 )
 
 
+Deep: TypeAlias = Annotated[int, msgspec.Meta(ge=3)]
+"""Depths from which on the learning time has a power of the start."""
+
+
 class DepthSlowsSettings(Settings, frozen=True, kw_only=True):
     """Settings of `DepthSlowsLearning`; ``shortest`` and ``longest`` are times aimed at.
 
@@ -73,15 +80,15 @@ class DepthSlowsSettings(Settings, frozen=True, kw_only=True):
     end at which depths are compared.
     """
 
-    depths: tuple[int, ...] = (3, 4, 5, 6, 7, 8)
-    random_depths: tuple[int, ...] = (3, 4, 6)
+    depths: tuple[Deep, ...] = (3, 4, 5, 6, 7, 8)
+    random_depths: tuple[Deep, ...] = (3, 4, 6)
     shortest: float = 30.0
     longest: float = 300.0
-    starts: int = 4
-    width: int = 6
+    starts: Count = 4
+    width: Count = 6
     whole: float = 5e-4
-    step: float = 0.3
-    records: int = 600
+    step: Positive = 0.3
+    records: Count = 600
 
 
 class DepthSlowsLearning(Study):

@@ -26,7 +26,9 @@ from carnotlab.studies.deep_linear.linear_departures import (
 )
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
+    Positive,
     Results,
     Rows,
     Settings,
@@ -62,17 +64,17 @@ ONE_SIGN = "control: rectifier, positive inputs"
 class NonlinearSettings(Settings, frozen=True, kw_only=True):
     """Settings of `LinearPredictsNonlinear`; ``step`` is learning rate times largest curvature."""
 
-    seeds: int = 8
-    widths: tuple[int, ...] = (16, 64)
-    rectified: tuple[int, ...] = (32, 128)
-    inputs: int = 6
-    outputs: int = 3
-    strength: float = 4.0
-    samples: int = 200
-    start: float = 0.01
-    large: float = 1.5
-    step: float = 0.05
-    records: int = 120
+    seeds: Count = 8
+    widths: tuple[Count, ...] = (16, 64)
+    rectified: tuple[Count, ...] = (32, 128)
+    inputs: Count = 6
+    outputs: Count = 3
+    strength: Positive = 4.0
+    samples: Count = 200
+    start: Positive = 0.01
+    large: Positive = 1.5
+    step: Positive = 0.05
+    records: Count = 120
 
 
 class LinearPredictsNonlinear(Study):

@@ -11,6 +11,7 @@ from carnotlab.core.verdicts import Role, Tolerance
 from carnotlab.studies.deep_linear.contour_run import CIRCULATION, WORK, ContourRun
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
     Results,
     Settings,
@@ -43,8 +44,8 @@ class NotAGradientSettings(Settings, frozen=True, kw_only=True):
     ``variances`` are those of correlated inputs along their two principal directions.
     """
 
-    seeds: int = 4
-    layers: tuple[int, ...] = (1, 2, 3, 4, 6)
+    seeds: Count = 4
+    layers: tuple[Count, ...] = (1, 2, 3, 4, 6)
     inner: float = 0.4
     outer: float = 1.3
     variances: tuple[float, float] = (3.0, 1.0)

@@ -23,7 +23,9 @@ from carnotlab.studies.errors import observed
 from carnotlab.studies.infinite_width.orthogonal_gaps import learning_time
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
+    Positive,
     Results,
     Settings,
     Size,
@@ -69,16 +71,16 @@ class OrthogonalSettings(Settings, frozen=True, kw_only=True):
     task whose map has full rank and as many outputs as inputs.
     """
 
-    depths: tuple[int, ...] = (2, 4, 8, 16, 32)
-    square_depths: tuple[int, ...] = (2, 4, 16)
-    width: int = 16
-    outputs: int = 4
-    square: int = 4
-    networks: int = 4
-    step: float = 0.15
-    steps: int = 600
-    square_steps: int = 2000
-    records: int = 60
+    depths: tuple[Count, ...] = (2, 4, 8, 16, 32)
+    square_depths: tuple[Count, ...] = (2, 4, 16)
+    width: Count = 16
+    outputs: Count = 4
+    square: Count = 4
+    networks: Count = 4
+    step: Positive = 0.15
+    steps: Count = 600
+    square_steps: Count = 2000
+    records: Count = 60
 
 
 class OrthogonalInitialisation(Study):

@@ -22,7 +22,9 @@ from carnotlab.studies.errors import mean_course_error, observed, predicted
 from carnotlab.studies.panels import course_panels
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
+    Positive,
     Results,
     Settings,
     Size,
@@ -61,15 +63,15 @@ class KnowledgeSettings(Settings, frozen=True, kw_only=True):
     the entries of the map known at the start, ``duration`` a flow time.
     """
 
-    seeds: int = 4
-    strengths: tuple[float, ...] = (2.0, 1.2, 0.7)
-    size: int = 6
+    seeds: Count = 4
+    strengths: tuple[Positive, ...] = (2.0, 1.2, 0.7)
+    size: Count = 6
     balance: float = 8.0
-    slight: float = 0.2
-    scale: float = 3e-3
-    duration: float = 7.0
-    rate: float = 0.002
-    records: int = 50
+    slight: Positive = 0.2
+    scale: Positive = 3e-3
+    duration: Positive = 7.0
+    rate: Positive = 0.002
+    records: Count = 50
 
 
 class KnowledgeDecides(Study):

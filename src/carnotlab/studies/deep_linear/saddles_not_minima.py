@@ -31,7 +31,9 @@ from carnotlab.studies.deep_linear.plateau_run import (
 from carnotlab.studies.errors import observed
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
+    Positive,
     Results,
     Settings,
     Size,
@@ -86,15 +88,15 @@ class SaddlesSettings(Settings, frozen=True, kw_only=True):
     many random networks, of each of ``scales``, are trained to the end for each seed.
     """
 
-    seeds: int = 4
-    strengths: tuple[float, ...] = (4.0, 2.0, 1.0)
-    hidden: int = 4
-    start: float = 1e-5
-    aligned: float = 1e-5
-    step: float = 0.1
-    records: int = 100
-    trials: int = 8
-    steps: int = 4000
+    seeds: Count = 4
+    strengths: tuple[Positive, ...] = (4.0, 2.0, 1.0)
+    hidden: Count = 4
+    start: Positive = 1e-5
+    aligned: Positive = 1e-5
+    step: Positive = 0.1
+    records: Count = 100
+    trials: Count = 8
+    steps: Count = 4000
 
 
 class SaddlesNotMinima(Study):

@@ -23,7 +23,9 @@ from carnotlab.studies.panels import course_panels
 from carnotlab.studies.semantic.taxonomy import half_times
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
+    Positive,
     Results,
     Settings,
     Size,
@@ -73,15 +75,15 @@ class PretrainingSettings(Settings, frozen=True, kw_only=True):
     along the others; the modes of the task lie in the first or, in one control, in the others.
     """
 
-    seeds: int = 8
-    strengths: tuple[float, ...] = (1.0, 0.8, 0.6)
+    seeds: Count = 8
+    strengths: tuple[Positive, ...] = (1.0, 0.8, 0.6)
     loud: tuple[float, ...] = (2.0, 1.8, 1.6, 1.4, 1.2, 1.0)
     quiet: float = 0.2
-    start: float = 0.005
+    start: Positive = 0.005
     pretraining: float = 14.0
-    duration: float = 5.0
-    rate: float = 0.007
-    records: int = 100
+    duration: Positive = 5.0
+    rate: Positive = 0.007
+    records: Count = 100
 
 
 class UnsupervisedPretraining(Study):

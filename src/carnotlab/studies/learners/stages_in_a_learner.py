@@ -23,6 +23,7 @@ from carnotlab.studies.learners.simulated import Simulated
 from carnotlab.studies.learners.weighing import Learners, Weighing, claims, truths
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
     Results,
     Settings,
@@ -74,11 +75,11 @@ class LearnerSettings(Settings, frozen=True, kw_only=True):
     ``chance`` the share of right answers of one who guesses, for your own data.
     """
 
-    seeds: int = 12
-    depths: tuple[int, ...] = (1, 2, 3, 4)
-    blocks: int = 60
+    seeds: Count = 12
+    depths: tuple[Count, ...] = (1, 2, 3, 4)
+    blocks: Count = 60
     noise: float = 0.01
-    trials: int = 400
+    trials: Count = 400
     criterion: Criterion = "AICc"
     chance: float = 0.5
 

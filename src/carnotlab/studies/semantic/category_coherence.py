@@ -30,7 +30,9 @@ from carnotlab.studies.semantic.item_sets import (
 )
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
+    Positive,
     Results,
     Settings,
     Size,
@@ -85,14 +87,14 @@ class CoherenceSettings(ItemSettings, frozen=True, kw_only=True):
     coherences: tuple[float, ...] = (0.4, 1.5, 2.0, 3.0, 6.0)
     planted: tuple[float, ...] = (3.0, 6.0)
     trained: tuple[float, ...] = (0.4, 3.0, 6.0)
-    items: int = 400
-    trained_items: int = 120
-    outside: float = 0.3
-    rare: float = 0.005
-    draws: int = 12
-    width: int = 96
-    records: int = 24
-    weakest: float = 0.15
+    items: Count = 400
+    trained_items: Count = 120
+    outside: Positive = 0.3
+    rare: Positive = 0.005
+    draws: Count = 12
+    width: Count = 96
+    records: Count = 24
+    weakest: Positive = 0.15
 
 
 class CategoryCoherence(Study):

@@ -29,6 +29,7 @@ from carnotlab.studies.semantic.item_sets import (
 )
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
     Results,
     Settings,
@@ -70,10 +71,10 @@ class IllusorySettings(ItemSettings, frozen=True, kw_only=True):
     ``correlation`` is that of the inputs of any two items in the correlated case.
     """
 
-    features: int = 300
+    features: Count = 300
     threshold: float = 0.05
     correlation: float = 0.95
-    records: int = 80
+    records: Count = 80
 
 
 class IllusoryCorrelationsStudy(Study):

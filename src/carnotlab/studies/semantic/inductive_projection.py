@@ -35,6 +35,7 @@ from carnotlab.studies.semantic.projection_panels import (
 )
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
     Results,
     Settings,
@@ -70,8 +71,8 @@ PLASTIC = Tolerance(
 class ProjectionSettings(ItemSettings, frozen=True, kw_only=True):
     """Settings of `InductiveProjectionStudy`."""
 
-    features: int = 500
-    records: int = 40
+    features: Count = 500
+    records: Count = 40
 
 
 class InductiveProjectionStudy(Study):

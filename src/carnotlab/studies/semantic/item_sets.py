@@ -14,7 +14,7 @@ from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Gaussian
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.data_folder import VARIABLE, find_data
-from carnotlab.studies.study import Settings
+from carnotlab.studies.study import Count, Positive, Settings
 from carnotlab.tasks.arrays import from_arrays
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.feature_hierarchy import FeatureHierarchy
@@ -49,14 +49,14 @@ class ItemSettings(Settings, frozen=True, kw_only=True):
     ``tables`` are looked for in the data folder.
     """
 
-    branching: tuple[int, ...] = (2, 2, 2)
+    branching: tuple[Count, ...] = (2, 2, 2)
     flip: float = 0.15
-    features: int = 1000
-    start: float = 3e-3
-    width: int = 128
-    step: float = 0.1
-    records: int = 60
-    weakest: float = 0.1
+    features: Count = 1000
+    start: Positive = 3e-3
+    width: Count = 128
+    step: Positive = 0.1
+    records: Count = 60
+    weakest: Positive = 0.1
     tables: tuple[str, ...] = TABLES
 
 

@@ -31,7 +31,9 @@ from carnotlab.studies.semantic.taxonomy import (
 )
 from carnotlab.studies.study import (
     Arm,
+    Count,
     Judgement,
+    Positive,
     Results,
     Settings,
     Size,
@@ -67,14 +69,14 @@ LARGE = f"control: {TREE}, large start"
 class HierarchySettings(Settings, frozen=True, kw_only=True):
     """Settings of `LearningInAHierarchy`; ``tables`` are looked for in the data folder."""
 
-    branching: tuple[int, ...] = (2, 2, 2)
+    branching: tuple[Count, ...] = (2, 2, 2)
     flip: float = 0.15
-    features: int = 1000
-    start: float = 1e-2
-    width: int = 64
-    step: float = 0.1
-    records: int = 120
-    weakest: float = 0.1
+    features: Count = 1000
+    start: Positive = 1e-2
+    width: Count = 64
+    step: Positive = 0.1
+    records: Count = 120
+    weakest: Positive = 0.1
     tables: tuple[str, ...] = (
         "semantic/rogers_mcclelland_21.csv",
         "semantic/kemp_tenenbaum_animals_33x102.csv",

@@ -28,7 +28,16 @@ from carnotlab.studies.semantic.item_sets import (
     shuffled,
     tree_task,
 )
-from carnotlab.studies.study import Arm, Judgement, Results, Settings, Size, Study, StudyResult
+from carnotlab.studies.study import (
+    Arm,
+    Count,
+    Judgement,
+    Results,
+    Settings,
+    Size,
+    Study,
+    StudyResult,
+)
 from carnotlab.tasks.base import Task
 from carnotlab.theories.semantic.layer_similarity import LayerSimilarity
 from carnotlab.theories.semantic.tree_spectrum import level_half_times
@@ -61,7 +70,7 @@ DEALT = f"control: {TREE}, features dealt out anew"
 class DifferentiationSettings(ItemSettings, frozen=True, kw_only=True):
     """Settings of `ProgressiveDifferentiation`."""
 
-    features: int = 2000
+    features: Count = 2000
 
 
 class ProgressiveDifferentiation(Study):

@@ -23,7 +23,16 @@ from carnotlab.studies.semantic.layer_gaps import (
     random_disagreement_gap,
     seed_disagreement,
 )
-from carnotlab.studies.study import Arm, Judgement, Settings, Size, Study, StudyResult
+from carnotlab.studies.study import (
+    Arm,
+    Count,
+    Judgement,
+    Positive,
+    Settings,
+    Size,
+    Study,
+    StudyResult,
+)
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.statistics import input_output_modes
 from carnotlab.theories.semantic.layer_similarity import LayerSimilarity
@@ -57,14 +66,14 @@ class ContentSettings(ItemSettings, frozen=True, kw_only=True):
     that is lazy at a start of ``lazy``, beside one of the common width.
     """
 
-    features: int = 300
-    start: float = 0.035
-    step: float = 0.19
-    weakest: float = 0.03
-    depths: tuple[int, ...] = (2, 3)
+    features: Count = 300
+    start: Positive = 0.035
+    step: Positive = 0.19
+    weakest: Positive = 0.03
+    depths: tuple[Count, ...] = (2, 3)
     scales: tuple[float, ...] = (0.01, 0.1, 1.0, 4.0)
     rich: float = 0.1
-    wide: int = 1024
+    wide: Count = 1024
     lazy: float = 4.0
 
 
