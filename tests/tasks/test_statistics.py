@@ -34,6 +34,14 @@ def test_modes_rebuild_the_covariance_whatever_the_sign_of_the_data(batch: Batch
     np.testing.assert_allclose(flipped.left, -modes.left, atol=1e-12)
 
 
+@pytest.mark.parametrize("batch", [WIDE, TALL])
+def test_power_along_a_mode_is_the_mean_square_of_the_inputs_along_it(batch: Batch) -> None:
+    modes = statistics.input_output_modes(batch)
+    along = np.asarray(batch.x).reshape(batch.size, -1) @ modes.right
+    power = statistics.input_power_along(batch, modes)
+    np.testing.assert_allclose(power, np.mean(along**2, axis=0), rtol=1e-12)
+
+
 def test_modes_below_rounding_or_tolerance_are_left_out() -> None:
     task = LinearMap(8, 6, (2.0, 1.0, 0.01))
     assert len(statistics.input_output_modes(task).strengths) == 3

@@ -13,8 +13,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.svm import SVC
 
 from carnotlab.core.errors import InputError
 from carnotlab.networks.activations import Relu
@@ -180,6 +178,9 @@ class _Machines:
         self, matrix: Matrix, y: Int[np.ndarray, " n"], split: Split, cost: float
     ) -> float:
         """Return the share of test rows that a machine trained on the others classifies rightly."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.svm import SVC
+
         machine: Any = SVC(kernel="precomputed", C=cost, max_iter=ITERATIONS)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)

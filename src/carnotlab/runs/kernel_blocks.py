@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -25,6 +25,7 @@ from carnotlab.core.provenance import code_digest
 from carnotlab.networks.description import Network
 from carnotlab.networks.infinite.kernels import Kernels, kernels
 from carnotlab.runs.atomic import appearing, clear_leftovers
+from carnotlab.runs.run import Progress
 
 BLOCK = 32
 """Images along each side of a block: some 1000 pairs, which are what a killed process loses."""
@@ -38,7 +39,6 @@ KERNEL_LAYERS = ("core", "networks")
 DIGEST_BYTES = 32
 """A file is the SHA-256 of what follows it, then both kernels of a block as one .npy array."""
 
-Progress = Callable[[float], None]
 Tile = tuple[int, int]
 DType = Literal["float64", "float32"]
 Images = Float[np.ndarray, "n *input"]

@@ -24,7 +24,7 @@ from carnotlab.runs.learning_curves import (
     curve_key,
     labelled,
 )
-from carnotlab.runs.run import Progress, RunResult
+from carnotlab.runs.run import Computable, Progress, RunResult
 from carnotlab.runs.store import Store
 from carnotlab.tasks.pixels import roughness
 from carnotlab.theories.kernel_regression.classification import accuracy_by_samples, rounding_gain
@@ -44,7 +44,7 @@ SECONDS_PER_NUMBER = 2e-9
 
 
 @dataclass(frozen=True)
-class KernelCurve:
+class KernelCurve(Computable):
     """Regression with both kernels of an infinitely wide network, by size, over several draws.
 
     ``sizes`` are numbers of training images, the largest that of ``task``; all use parts of one
@@ -96,7 +96,7 @@ class KernelCurve:
         pairs = sum(blocks.missing_pairs() for _, blocks in self.blocks(store))
         return COMPILING + self.seconds_per_pair * pairs
 
-    def compute(self, store: Store | None, progress: Progress | None) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Compute what is missing of the kernel matrices, and classify."""
         began = time.perf_counter()
         drawn = list(self.blocks(store))

@@ -1,9 +1,10 @@
 """One run: a theory's prediction of an experiment, its training, and the assumptions' checks."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
@@ -32,13 +33,38 @@ def result_key(*things: Any) -> str:
     return content_key(*things, versions, devices)[:32]
 
 
-@dataclass(frozen=True)
-class Run:
-    """An experiment, the theory it is held against, its seeds, and what else to measure.
+class Computable(ABC):
+    """What an arm can be: something with a key that computes a result.
 
     ``key`` identifies the result: equal keys mean equal descriptions, code and versions, hence
     the same arrays on one machine.
     """
+
+    @property
+    @abstractmethod
+    def key(self) -> str:
+        """A digest of all that the result depends on."""
+
+    @property
+    def precision(self) -> str:
+        """The numbers it computes in; double unless a run says otherwise."""
+        return "float64"
+
+    def remaining(self, store: Store | None) -> float:
+        """Return how much is left to do, in a unit common to all arms of a study.
+
+        Unless a run says otherwise: 0 where the store has the result, else 1.
+        """
+        return 0.0 if store is not None and self.key in store else 1.0
+
+    @abstractmethod
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> "RunResult":
+        """Return the result; what is worth keeping on the way may be kept in the store."""
+
+
+@dataclass(frozen=True)
+class Run(Computable):
+    """An experiment, the theory it is held against, its seeds, and what else to measure."""
 
     experiment: Experiment
     theory: Theory
@@ -56,11 +82,7 @@ class Run:
         """The numbers that training computes in."""
         return self.experiment.training.precision
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(self, store: Store | None, progress: Progress | None) -> "RunResult":
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> "RunResult":
         """Predict, check and train; the theory sees the description and time zero only."""
         del store
         began = time.perf_counter()
@@ -115,28 +137,6 @@ class RunResult:
         )
         seconds = float(table.attrs["seconds"])
         return cls(parts["prediction"], parts["observation"], checks, seconds, cached=True)
-
-
-class Computable(Protocol):
-    """What an arm can be besides a `Run`: anything with a key that computes a result."""
-
-    @property
-    def key(self) -> str:
-        """What identifies the result, as `Run.key` does."""
-        ...
-
-    @property
-    def precision(self) -> str:
-        """The numbers it computes in."""
-        ...
-
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do, in a unit common to all arms of a study."""
-        ...
-
-    def compute(self, store: Store | None, progress: Progress | None) -> RunResult:
-        """Return the result; what is worth keeping on the way may be kept in the store."""
-        ...
 
 
 def execute(

@@ -17,7 +17,7 @@ from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import test_accuracy, train_accuracy
 from carnotlab.networks.description import Network
 from carnotlab.runs.learning_curves import ACCURACY, COMPILING, Images, curve_key, labelled
-from carnotlab.runs.run import Progress, RunResult
+from carnotlab.runs.run import Computable, Progress, RunResult
 from carnotlab.runs.store import Store
 from carnotlab.training.several_samples import repeated, trainer
 
@@ -30,7 +30,7 @@ SECONDS_PER_PRODUCT = 1e-10
 
 
 @dataclass(frozen=True)
-class TrainedCurve:
+class TrainedCurve(Computable):
     """A finite network trained on samples of growing size, over several draws.
 
     Smaller samples are repeated to the size of the largest, so that all take the same steps in
@@ -70,7 +70,7 @@ class TrainedCurve:
         products = weights * prod(self.network.shape[:-1]) * size * self.training.duration
         return COMPILING + left * len(self.sizes) * SECONDS_PER_PRODUCT * products
 
-    def compute(self, store: Store | None, progress: Progress | None) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Train on every draw that the store does not have, from small samples to large."""
         began = time.perf_counter()
         fit = trainer(self.experiment, [test_accuracy, train_accuracy])

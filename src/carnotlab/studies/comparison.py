@@ -18,7 +18,14 @@ from carnotlab.runs.run import Run, RunResult, execute
 from carnotlab.runs.store import Store
 from carnotlab.studies.errors import average_course_error, mean_course_error, observed, predicted
 from carnotlab.studies.study import Statistic
-from carnotlab.studies.style import Theme, draw_experiment, draw_residual, draw_theory, style
+from carnotlab.studies.style import (
+    Theme,
+    draw_experiment,
+    draw_residual,
+    draw_theory,
+    headline,
+    style,
+)
 from carnotlab.theories.base import Theory
 
 
@@ -118,9 +125,7 @@ class Comparison:
                 unit = "flow time" if self.run.experiment.training.is_flow else "steps"
                 strip.set(xlabel=unit, ylabel="difference")
             inside = "inside" if self.in_regime else "outside"
-            figure.suptitle(
-                f"{self.run.theory.claim} ({inside} its assumptions)", x=0.01, ha="left"
-            )
+            headline(figure, f"{self.run.theory.claim} ({inside} its assumptions)")
             return figure
 
     def __rich__(self) -> Table:

@@ -1,6 +1,7 @@
 """Where real data sets that are not shipped may lie on this machine."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from carnotlab.core.provenance import PACKAGE
@@ -27,3 +28,22 @@ def find_data(name: str) -> Path | None:
         if (folder / name).is_file():
             return folder / name
     return None
+
+
+def find_tables(names: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return those tables that are in the data folder, and of each of the others in words so.
+
+    >>> find_tables(["no such file.csv"])[0]
+    ()
+    """
+    found = {name: find_data(name) for name in names}
+    paths = tuple(path for path in found.values() if path is not None)
+    return paths, tuple(not_found(name, "a table") for name in names if found[name] is None)
+
+
+def not_found(name: str, instead: str) -> str:
+    """Say that a file is not in the data folder, and what the user can do or give instead."""
+    return (
+        f"{name} is not in the data folder; name the folder with {VARIABLE}, or give {instead} "
+        "with --data"
+    )

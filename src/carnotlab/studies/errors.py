@@ -1,11 +1,47 @@
 """Errors between prediction and observation of one run, member by member."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.study import Rows, Statistic
+
+
+def mean_of(values: Shaped[np.ndarray, " seeds"]) -> Statistic:
+    """Return the statistic that is the mean of one value of each member.
+
+    >>> mean_of(np.array([1.0, 2.0, 6.0]))(np.array([0, 2, 2])).__round__(6)
+    4.333333
+    """
+    return lambda rows: float(np.mean(values[rows]))
+
+
+def mean_apart(values: Float[np.ndarray, " seeds"], expected: float) -> Statistic:
+    """Return the statistic that is the distance of the mean over members from what is expected.
+
+    >>> mean_apart(np.array([1.0, 2.0, 6.0]), 2.5)(np.array([0, 1]))
+    1.0
+    """
+    return lambda rows: abs(float(np.mean(values[rows])) - expected)
+
+
+def largest_of(values: Float[np.ndarray, " seeds *more"]) -> Statistic:
+    """Return the statistic that is the largest value of all members.
+
+    >>> largest_of(np.array([1.0, 2.0, 6.0]))(np.array([0, 1]))
+    2.0
+    """
+    return lambda rows: float(np.max(values[rows]))
+
+
+def root_mean_of(squares: Float[np.ndarray, " seeds"]) -> Statistic:
+    """Return the statistic that is the root of the mean of one square of each member.
+
+    >>> root_mean_of(np.array([1.0, 4.0, 4.0]))(np.array([1, 2]))
+    2.0
+    """
+    return lambda rows: float(np.sqrt(np.mean(squares[rows])))
 
 
 def observed(result: RunResult, quantity: Quantity) -> Float[np.ndarray, "seed time *dims"]:
@@ -20,6 +56,11 @@ def predicted(result: RunResult, quantity: Quantity) -> Float[np.ndarray, "seed 
     if "seed" not in array.dims:
         array = array.expand_dims("seed")
     return np.asarray(array.transpose("seed", "time", *quantity.dims).values, dtype=np.float64)
+
+
+def flow_time(result: RunResult) -> Float[np.ndarray, " time"]:
+    """Return the record times as flow time."""
+    return np.asarray(result.observation["flow_time"].values)
 
 
 def course_error(result: RunResult, quantity: Quantity) -> Float[np.ndarray, " seed"]:
@@ -37,7 +78,7 @@ def course_error(result: RunResult, quantity: Quantity) -> Float[np.ndarray, " s
 def mean_course_error(result: RunResult, quantity: Quantity) -> Statistic:
     """Return the statistic that is the mean of `course_error` over members."""
     errors = course_error(result, quantity)
-    return lambda rows: float(np.mean(errors[rows]))
+    return mean_of(errors)
 
 
 def average_course_error(result: RunResult, quantity: Quantity) -> Statistic:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from carnotlab.measures.modes import MODE_STRENGTH
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.errors import flow_time, observed, predicted
 from carnotlab.studies.style import draw_experiment, draw_residual, draw_theory
 
 
@@ -22,7 +22,7 @@ class CoursePanels:
     def draw(self, label: str, result: RunResult, tolerance: float, modes: int = 6) -> None:
         """Draw the strongest modes of one run against flow time, relative to where they end."""
         courses, residuals = self.pairs[label]
-        time = np.asarray(result.observation["flow_time"].values)
+        time = flow_time(result)
         seen, expected = observed(result, MODE_STRENGTH), predicted(result, MODE_STRENGTH)
         scale = float(np.abs(expected).max())
         for mode in range(min(seen.shape[2], modes)):

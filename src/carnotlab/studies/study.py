@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 import msgspec
 import numpy as np
@@ -38,6 +38,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     seeds: Count = 4
     data: str | None = None
 
+    @classmethod
+    def of(cls, settings: "Settings") -> Self:
+        """Return settings as those of one study, which they must be.
+
+        >>> Settings.of(Settings(seeds=2)).seeds
+        2
+        """
+        assert isinstance(settings, cls)
+        return settings
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -63,6 +73,15 @@ class Judgement:
     tolerance: Tolerance
     arms: tuple[str, ...]
     error: Callable[[Results], Statistic]
+
+
+def role_of(label: str) -> Role:
+    """Return the role that a label states: controls are named so, all others are tests.
+
+    >>> role_of("control: large start"), role_of("small start")
+    ('control', 'test')
+    """
+    return "control" if label.startswith("control") else "test"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One look for all figures: colour-blind safe, light or dark, theory drawn over experiment."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias, cast
 
@@ -8,6 +8,9 @@ import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from carnotlab.core.verdicts import Interval
 
 Theme: TypeAlias = Literal["light", "dark"]
 
@@ -57,6 +60,22 @@ def style(theme: Theme = "light") -> Generator[None]:
 def ink() -> str:
     """Return the colour of text in the present style, used for theory."""
     return str(mpl.rcParams["text.color"])
+
+
+def headline(figure: Figure, text: str) -> None:
+    """Write a figure's message over all its panels, from the left."""
+    figure.suptitle(text, x=0.01, ha="left")
+
+
+def error_bars(intervals: Sequence[Interval]) -> tuple[list[float], list[float]]:
+    """Return how far intervals reach below and above their values; no bar where they have no end.
+
+    >>> error_bars([Interval(2.0, 1.5, 3.0), Interval(2.0, 1.0, float("inf"))])
+    ([0.5, 1.0], [1.0, 0.0])
+    """
+    below = [max(v.value - v.low, 0.0) if np.isfinite(v.low) else 0.0 for v in intervals]
+    above = [max(v.high - v.value, 0.0) if np.isfinite(v.high) else 0.0 for v in intervals]
+    return below, above
 
 
 def draw_experiment(

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn import datasets
 
 from carnotlab.core.descriptions import Plain, array_digest
 
@@ -107,6 +106,8 @@ def bundled_sets() -> tuple[SmallDataSet, ...]:
     >>> [(each.name, len(each.y), each.classes) for each in bundled_sets()][:2]
     [('digits', 360, 10), ('digits-odd-or-even', 360, 2)]
     """
+    from sklearn import datasets
+
     digits, kinds = _arrays(datasets.load_digits)
     asked = {
         "digits": kinds,

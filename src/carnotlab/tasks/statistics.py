@@ -16,6 +16,23 @@ Source: TypeAlias = Task | Batch
 """A task, of which the training samples are taken, or the samples themselves."""
 
 
+def flattened(source: Source) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n k"]]:
+    """Return inputs and targets, float64, each sample flattened to one row.
+
+    Raises:
+        InputError: if there are no samples.
+
+    >>> x, y = flattened(Batch(np.ones((3, 2, 2), np.float32), np.ones((3, 1))))
+    >>> x.shape, x.dtype.name, y.shape
+    ((3, 4), 'float64', (3, 1))
+    """
+    batch = source.data().train if isinstance(source, Task) else source
+    x = np.asarray(batch.x, dtype=np.float64)
+    y = np.asarray(batch.y, dtype=np.float64)
+    require(len(x) > 0, "no samples", "at least one", "give a batch that is not empty")
+    return x.reshape(len(x), -1), y.reshape(len(y), -1)
+
+
 def input_covariance(source: Source) -> Float[np.ndarray, "d d"]:
     r"""Return :math:`\Sigma_{xx} = \langle xx^\top\rangle`, in squared input units.
 
@@ -23,8 +40,18 @@ def input_covariance(source: Source) -> Float[np.ndarray, "d d"]:
     array([[0.5, 0. ],
            [0. , 2. ]])
     """
-    x, _ = _matrices(source)
+    x, _ = flattened(source)
     return x.T @ x / len(x)
+
+
+def input_output_correlation(source: Source) -> Float[np.ndarray, "k d"]:
+    r"""Return :math:`\Sigma_{yx} = \langle yx^\top\rangle`, in output times input units.
+
+    >>> input_output_correlation(Batch(np.diag([1.0, 2.0]), np.array([[3.0], [4.0]])))
+    array([[1.5, 4. ]])
+    """
+    x, y = flattened(source)
+    return y.T @ x / len(x)
 
 
 def input_spectrum(source: Source) -> Float[np.ndarray, " d"]:
@@ -36,7 +63,7 @@ def input_spectrum(source: Source) -> Float[np.ndarray, " d"]:
     >>> input_spectrum(Batch(np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]]), np.ones((2, 1))))
     array([2. , 0.5, 0. ])
     """
-    x, _ = _matrices(source)
+    x, _ = flattened(source)
     values = np.linalg.svd(x, compute_uv=False) ** 2 / len(x)
     return np.concatenate([values, np.zeros(x.shape[1] - len(values))])
 
@@ -61,8 +88,8 @@ def input_output_modes(source: Source, *, tolerance: float | None = None) -> Mod
     >>> modes.strengths
     array([4., 2.])
     """
-    x, y = _matrices(source)
-    covariance = y.T @ x / len(x)
+    x, y = flattened(source)
+    covariance = input_output_correlation(source)
     rounding = max(*covariance.shape, len(x)) * float(np.finfo(np.float64).eps)
     share = rounding if tolerance is None else tolerance
     scale = float(np.linalg.norm(x) * np.linalg.norm(y)) / len(x)
@@ -74,6 +101,17 @@ def input_output_modes(source: Source, *, tolerance: float | None = None) -> Mod
     leading = np.argmax(size >= (1.0 - 1e-6) * size.max(axis=0), axis=0)
     signs = np.where(np.take_along_axis(right, leading[None, :], axis=0)[0] < 0.0, -1.0, 1.0)
     return Modes(left * signs, strengths, right * signs)
+
+
+def input_power_along(source: Source, modes: Modes) -> Float[np.ndarray, " mode"]:
+    r"""Return the input power :math:`d = v^\top\Sigma_{xx}v` along each mode; 1 if whitened.
+
+    >>> batch = Batch(np.diag([1.0, 2.0]), np.diag([3.0, 1.0]))
+    >>> input_power_along(batch, input_output_modes(batch))
+    array([0.5, 2. ])
+    """
+    right = np.asarray(modes.right)
+    return np.sum(right * (input_covariance(source) @ right), axis=0)
 
 
 def whiteness(source: Source) -> float:
@@ -104,7 +142,7 @@ def mode_alignment(source: Source) -> float:
     >>> mode_alignment(Batch(np.diag([1.0, 2.0]), np.diag([3.0, 1.0])))
     0.0
     """
-    x, _ = _matrices(source)
+    x, _ = flattened(source)
     V = np.asarray(input_output_modes(source).right)
     image = x.T @ (x @ V) / len(x)
     norm = np.linalg.norm(image)
@@ -134,7 +172,7 @@ def target_alignment(source: Source) -> float:
     >>> round(target_alignment(Batch(np.eye(2), 3.0 * np.eye(2))), 12)
     1.0
     """
-    x, y = _matrices(source)
+    x, y = flattened(source)
     norm = _gram_norm(x) * _gram_norm(y)
     return float(np.sum((x.T @ y) ** 2) / norm) if norm > 0.0 else float("nan")
 
@@ -149,7 +187,7 @@ def target_power(source: Source) -> Float[np.ndarray, " r"]:
     >>> target_power(Batch(np.diag([2.0, 1.0]), np.array([[0.0], [5.0]])))
     array([0., 1.])
     """
-    x, y = _matrices(source)
+    x, y = flattened(source)
     left, values, _ = np.linalg.svd(x, full_matrices=False)
     reach = values > max(x.shape) * float(np.finfo(np.float64).eps) * values[0]
     total = float(np.sum(y**2))
@@ -161,11 +199,3 @@ def target_power(source: Source) -> Float[np.ndarray, " r"]:
 def _gram_norm(a: Float[np.ndarray, "n d"]) -> float:
     """Frobenius norm of aaᵀ, from whichever Gram matrix is smaller."""
     return float(np.linalg.norm(a @ a.T if a.shape[0] < a.shape[1] else a.T @ a))
-
-
-def _matrices(source: Source) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n k"]]:
-    batch = source.data().train if isinstance(source, Task) else source
-    x = np.asarray(batch.x, dtype=np.float64)
-    y = np.asarray(batch.y, dtype=np.float64)
-    require(len(x) > 0, "no samples", "at least one", "give a batch that is not empty")
-    return x.reshape(len(x), -1), y.reshape(len(y), -1)

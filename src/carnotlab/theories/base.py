@@ -6,12 +6,30 @@ from typing import ClassVar
 import xarray as xr
 
 from carnotlab.core.assumptions import Assumption, Check
+from carnotlab.core.errors import InputError
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
 from carnotlab.networks.finite import Weights
 
 TheoryAssumption = Assumption[Experiment, Weights]
+
+
+def require_start(start: Weights | None, given: str = "a start without its weights") -> Weights:
+    """Return the weights at time zero.
+
+    Raises:
+        InputError: if there are none; ``given`` says what was given instead.
+
+    >>> require_start(None)
+    Traceback (most recent call last):
+    ...
+    carnotlab.core.errors.InputError: Got a start without its weights; required: the weights at
+    time zero; pass start=experiment.start(seeds).
+    """
+    if start is None:
+        raise InputError(given, "the weights at time zero", "pass start=experiment.start(seeds)")
+    return start
 
 
 class Theory(ABC):

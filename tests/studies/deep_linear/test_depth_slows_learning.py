@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from carnotlab.studies.deep_linear.depth_slows_learning import DepthSlowsLearning, exponents
-from carnotlab.studies.deep_linear.start_sweep import LEARNING_TIME, halving_time
+from carnotlab.studies.deep_linear.depth_slows_learning import DepthSlowsLearning
+from carnotlab.studies.deep_linear.start_sweep import LEARNING_TIME, exponents, halving_time
 from carnotlab.studies.running import run_study
 
 CHANGES = {

@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from carnotlab.studies.deep_linear.determinant_gaps import wrong_sign
 from carnotlab.studies.deep_linear.determinant_run import DETERMINANT, STUCK_LOSS
-from carnotlab.studies.deep_linear.orthogonal_initialisation import (
-    OrthogonalInitialisation,
-    wrong_sign,
-)
+from carnotlab.studies.deep_linear.orthogonal_initialisation import OrthogonalInitialisation
 from carnotlab.studies.errors import observed
 from carnotlab.studies.running import run_study
 

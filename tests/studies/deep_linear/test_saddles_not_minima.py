@@ -4,18 +4,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from carnotlab.studies.deep_linear.plateau_gaps import plateaus
 from carnotlab.studies.deep_linear.plateau_run import (
     LEAST_LOSS,
     SADDLE_CURVATURES,
     SADDLE_LOSS,
     plateau_times,
 )
-from carnotlab.studies.deep_linear.saddles_not_minima import (
-    THREE,
-    WIDE,
-    SaddlesNotMinima,
-    plateaus,
-)
+from carnotlab.studies.deep_linear.saddles_not_minima import THREE, WIDE, SaddlesNotMinima
 from carnotlab.studies.running import run_study
 
 CHANGES = {

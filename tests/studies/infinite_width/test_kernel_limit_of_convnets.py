@@ -7,11 +7,10 @@ from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.parameterization import NTK
+from carnotlab.studies.infinite_width.channel_gaps import by_limit, exponent
 from carnotlab.studies.infinite_width.kernel_limit_of_convnets import (
     ConvnetSettings,
     KernelLimitOfConvnets,
-    by_limit,
-    exponent,
 )
 from carnotlab.studies.infinite_width.small_convnets import ARCHITECTURES, small_convnet
 from carnotlab.tasks.digits import Digits

@@ -8,6 +8,7 @@ from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.measures.learned_share import LEARNED_SHARE
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Gaussian, Orthogonal
+from carnotlab.studies.infinite_width.orthogonal_arms import wide_network
 from carnotlab.studies.infinite_width.orthogonal_gaps import (
     best_learning_time,
     course_difference,
@@ -17,7 +18,6 @@ from carnotlab.studies.infinite_width.orthogonal_gaps import (
     spread_gap,
     time_growth,
 )
-from carnotlab.studies.infinite_width.orthogonal_or_gaussian import wide_network
 from carnotlab.theories.orthogonal_kernel_limit import gaussian_counterpart
 
 BOTH = np.array([0, 1])

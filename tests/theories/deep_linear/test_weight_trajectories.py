@@ -13,8 +13,11 @@ from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Aligned, Balanced
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.spectra import PowerLaw
-from carnotlab.tasks.statistics import input_covariance, input_output_modes
-from carnotlab.theories.deep_linear.factors import input_output_correlation
+from carnotlab.tasks.statistics import (
+    input_covariance,
+    input_output_correlation,
+    input_output_modes,
+)
 from carnotlab.theories.deep_linear.mode_dynamics import strength_at
 from carnotlab.theories.deep_linear.weight_trajectories import (
     WeightTrajectories,

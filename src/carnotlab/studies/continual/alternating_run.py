@@ -1,7 +1,6 @@
 """Networks trained on two tasks in turn, each held against its own principal angles."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import TEST_LOSS, TRAIN_LOSS, test_loss, train_loss
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Balanced
-from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.theories.continual.alternating_tasks import principal_angles, residual_after
@@ -26,7 +25,7 @@ FORGOTTEN = Quantity("forgotten", (), "loss", "loss on the first task after lear
 
 
 @dataclass(frozen=True)
-class AlternatingRun:
+class AlternatingRun(Computable):
     """Linear networks on tasks A, B, A, B, …, whose inputs are alike to the degree ``similarity``.
 
     Inputs of B are those of A times the similarity plus fresh ones. ``conflict`` is the distance of
@@ -40,20 +39,13 @@ class AlternatingRun:
     conflict: float = 0.0
     networks: int = 16
     steps: int = 600
-    precision: str = "float64"
 
     @property
     def key(self) -> str:
         """A digest of the description, code, versions and devices."""
         return result_key("alternating tasks", self)
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(
-        self, store: Store | None = None, progress: Callable[[float], None] | None = None
-    ) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Train in turn; the prediction knows the inputs, A's teacher and the start of zero."""
         del store, progress
         began = time.perf_counter()

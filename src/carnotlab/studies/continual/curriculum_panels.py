@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.continual.curriculum_run import STUDENT_ERROR
 from carnotlab.studies.continual.item_order import item_shares
-from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.errors import flow_time, observed, predicted
 from carnotlab.studies.style import draw_experiment, draw_residual, draw_theory, ink
 from carnotlab.tasks.arrays import ArrayTask
 
@@ -23,7 +23,7 @@ def draw_items(
     tolerance: float,
 ) -> None:
     """Draw how much of each item is learned over time, most frequent first in the legend."""
-    time = np.asarray(result.observation["flow_time"].values)
+    time = flow_time(result)
     seen = item_shares(result, task, strengths)
     theory = item_shares(result, task, strengths, theory=True).mean(axis=0)
     for item, count in enumerate(counts):

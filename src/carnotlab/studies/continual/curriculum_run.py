@@ -1,7 +1,6 @@
 """Students that meet each example once, by difficulty, held against their mean error."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from carnotlab.experiment.training import Training
 from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Balanced
-from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.theories.continual.curriculum import decaying_rates, error_course, ordered
@@ -27,7 +26,7 @@ STUDENT_ERROR = Quantity("student_error", (), "1", "squared distance of the weig
 
 
 @dataclass(frozen=True)
-class CurriculumRun:
+class CurriculumRun(Computable):
     """Linear students on fresh Gaussian examples whose label noise grows with their difficulty.
 
     Noise variances are evenly spaced from 0 to ``hardest``. With ``decay`` the rate falls as
@@ -41,7 +40,6 @@ class CurriculumRun:
     load: int = 6
     hardest: float = 2.0
     students: int = 64
-    precision: str = "float64"
 
     @property
     def rates(self) -> Float[np.ndarray, " examples"]:
@@ -61,13 +59,7 @@ class CurriculumRun:
         """A digest of the description, code, versions and devices."""
         return result_key("curriculum", self)
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(
-        self, store: Store | None = None, progress: Callable[[float], None] | None = None
-    ) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Train on one example after the other; the prediction knows rates and noise only."""
         del store, progress
         began = time.perf_counter()

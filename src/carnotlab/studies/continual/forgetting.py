@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from matplotlib.figure import Figure
 
-from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.core.verdicts import Tolerance
 from carnotlab.measures.layer_matrices import END_TO_END_MAP
 from carnotlab.studies.continual.alternating_run import FORGOTTEN, AlternatingRun
 from carnotlab.studies.continual.forgetting_panels import (
@@ -27,7 +27,9 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
+from carnotlab.studies.style import headline
 
 DISTANCES = Tolerance(
     DISTANCE,
@@ -108,7 +110,7 @@ class Forgetting(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return random tasks by overlap, tasks in turn, task switches, and the controls."""
-        own = _own(settings)
+        own = ForgettingSettings.of(settings)
 
         def random(
             overlap: float, noise: float = 0.0, again: bool = False, assumed: float | None = None
@@ -152,7 +154,7 @@ class Forgetting(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw distances, forgetting by overlap, forgetting by rounds, and task switches."""
-        own = _own(result.settings)
+        own = ForgettingSettings.of(result.settings)
         figure = Figure(figsize=(12.5, 7.0))
         grid = figure.add_gridspec(2, 2)
         runs = result.results
@@ -180,21 +182,14 @@ class Forgetting(Study):
             runs[IGNORANT],
             TaskSwitchRun(own.depths[0]),
         )
-        figure.suptitle(
-            "What is forgotten follows from angles: lines theory, marks and bands networks",
-            x=0.01,
-            ha="left",
+        headline(
+            figure, "What is forgotten follows from angles: lines theory, marks and bands networks"
         )
         return figure
 
 
-def _own(settings: Settings) -> ForgettingSettings:
-    assert isinstance(settings, ForgettingSettings)
-    return settings
-
-
 def _judgement(label: str) -> Judgement:
-    role: Role = "control" if label.startswith("control") else "test"
+    role = role_of(label)
     tolerance = SWITCHES if "switches" in label else ROUNDS if "in turn" in label else DISTANCES
 
     def error(results: Results) -> Statistic:

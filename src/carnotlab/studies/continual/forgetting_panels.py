@@ -10,7 +10,7 @@ from carnotlab.runs.run import RunResult
 from carnotlab.studies.continual.alternating_run import FORGOTTEN
 from carnotlab.studies.continual.random_task_run import DISTANCE
 from carnotlab.studies.continual.task_switch_run import PHASES, TaskSwitchRun, loss_on
-from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.errors import flow_time, observed, predicted
 from carnotlab.studies.style import (
     COLOURS,
     LINES,
@@ -111,7 +111,7 @@ def draw_switches(
     courses: Axes, strip: Axes, result: RunResult, ignorant: RunResult, run: TaskSwitchRun
 ) -> None:
     """Draw the losses on two maps over the switches, with the theory that forgets them dotted."""
-    time = np.asarray(result.observation["flow_time"].values)
+    time = flow_time(result)
     seen, expected = observed(result, END_TO_END_MAP), predicted(result, END_TO_END_MAP)
     naive = predicted(ignorant, END_TO_END_MAP)
     for index, name in enumerate(("first map", "second map")):

@@ -32,7 +32,9 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
+from carnotlab.studies.style import headline
 from carnotlab.theories.continual.frequency import half_times
 from carnotlab.theories.deep_linear.end_to_end_flow import EndToEndFlow
 from carnotlab.theories.deep_linear.modes import DeepLinearModes
@@ -130,7 +132,7 @@ class FrequencyAndCurriculum(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return items at each depth, items that share properties, and students by order."""
-        own = _own(settings)
+        own = FrequencySettings.of(settings)
         equal = (1.0,) * len(own.counts)
         arms: list[Arm] = []
         for depth in own.depths:
@@ -149,7 +151,7 @@ class FrequencyAndCurriculum(Study):
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge courses, the order of items, students' errors, and which order is better."""
-        own = _own(settings)
+        own = FrequencySettings.of(settings)
         equal = (1.0,) * len(own.counts)
         found: list[Judgement] = []
         for label in labels:
@@ -174,7 +176,7 @@ class FrequencyAndCurriculum(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw items shallow and deep, and students' errors by the order of examples."""
-        own = _own(result.settings)
+        own = FrequencySettings.of(result.settings)
         figure = Figure(figsize=(12.5, 6.8))
         grid = figure.add_gridspec(2, 3)
         equal = (1.0,) * len(own.counts)
@@ -205,18 +207,12 @@ class FrequencyAndCurriculum(Study):
             strip = figure.add_subplot(cell[1], sharex=courses)
             draw_orders(courses, strip, runs, STUDENTS.error)
             courses.set_title(title)
-        figure.suptitle(
+        headline(
+            figure,
             "Frequent first only at equal strengths; easy first only while on the way: lines "
             "theory, marks and bands networks",
-            x=0.01,
-            ha="left",
         )
         return figure
-
-
-def _own(settings: Settings) -> FrequencySettings:
-    assert isinstance(settings, FrequencySettings)
-    return settings
 
 
 def _items(
@@ -249,7 +245,7 @@ def _items(
 
 
 def _course(label: str) -> Judgement:
-    role: Role = "control" if label.startswith("control") else "test"
+    role = role_of(label)
     if "rate" in label:
         return Judgement(
             label,

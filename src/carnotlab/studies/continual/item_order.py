@@ -7,9 +7,9 @@ from jaxtyping import Float
 
 from carnotlab.measures.modes import MODE_STRENGTH
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.errors import flow_time, mean_of, observed, predicted
 from carnotlab.studies.semantic.taxonomy import half_times
-from carnotlab.studies.study import Rows, Statistic
+from carnotlab.studies.study import Statistic
 from carnotlab.tasks.arrays import ArrayTask, from_arrays
 from carnotlab.tasks.statistics import input_output_modes
 
@@ -50,7 +50,7 @@ def frequency_violations(
 
     Items are in the order of their frequency. One half is chance.
     """
-    time = np.asarray(result.observation["flow_time"].values)
+    time = flow_time(result)
     courses = item_shares(result, task, strengths)
     shares: list[float] = []
     for member in courses:
@@ -62,7 +62,4 @@ def frequency_violations(
         ]
         shares.append(float(np.mean(pairs)))
 
-    def statistic(rows: Rows) -> float:
-        return float(np.mean(np.array(shares)[rows]))
-
-    return statistic
+    return mean_of(np.array(shares))

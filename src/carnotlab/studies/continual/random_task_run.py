@@ -1,7 +1,6 @@
 """Networks trained on one random task after another, held against the mean over inputs."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +17,7 @@ from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
 from carnotlab.measures.losses import TRAIN_LOSS, train_loss
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Balanced
-from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.theories.continual.random_tasks import expected_distances, teachers_with_overlap
@@ -30,7 +29,7 @@ DISTANCE = Quantity(
 
 
 @dataclass(frozen=True)
-class RandomTaskRun:
+class RandomTaskRun(Computable):
     """Linear networks on tasks whose teachers have one ``overlap``; time counts tasks learned.
 
     Inputs are drawn for each network and task, or ``repeated``: for each network once, the same in
@@ -46,20 +45,13 @@ class RandomTaskRun:
     assumed: float | None = None
     networks: int = 64
     steps: int = 200
-    precision: str = "float64"
 
     @property
     def key(self) -> str:
         """A digest of the description, code, versions and devices."""
         return result_key("random tasks", self)
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(
-        self, store: Store | None = None, progress: Callable[[float], None] | None = None
-    ) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Train on all tasks in turn; the prediction knows teachers and sizes only."""
         del store, progress
         began = time.perf_counter()

@@ -2,16 +2,13 @@
 
 import itertools
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
-from carnotlab.core.precision import precision
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
@@ -19,10 +16,11 @@ from carnotlab.experiment.training import Training
 from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Balanced
-from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.theories.deep_linear.end_to_end_flow import end_to_end_course
+from carnotlab.theories.deep_linear.factors import Factors, end_to_end, starting_factors
 from carnotlab.theories.deep_linear.matrix_riccati import two_layer_course
 from carnotlab.training.consecutive import train_consecutively
 
@@ -30,7 +28,7 @@ PHASES = ("first map", "second map", "first map again")
 
 
 @dataclass(frozen=True)
-class TaskSwitchRun:
+class TaskSwitchRun(Computable):
     """Two or more layers, balanced small start, whitened inputs, maps unrelated to each other.
 
     The prediction restarts the exact course of two layers (Riccati) or the end-to-end flow of more
@@ -49,7 +47,6 @@ class TaskSwitchRun:
     step: float = 0.02
     records: int = 60
     networks: int = 4
-    precision: str = "float64"
 
     @property
     def maps(self) -> tuple[Float[np.ndarray, "out in"], ...]:
@@ -65,13 +62,7 @@ class TaskSwitchRun:
         """A digest of the description, code, versions and devices."""
         return result_key("task switches", self)
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(
-        self, store: Store | None = None, progress: Callable[[float], None] | None = None
-    ) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Train through the switches; the prediction sees the weights at time zero."""
         del store, progress
         began = time.perf_counter()
@@ -84,13 +75,9 @@ class TaskSwitchRun:
         seeds = tuple(range(self.networks))
         seen = train_consecutively(experiment, Data(one, one), (end_to_end_matrix,), seeds)
         observed = seen[END_TO_END_MAP.name].reshape(self.networks, -1, self.outputs, self.inputs)
-        with precision("float64"):
-            factors = jax.vmap(experiment.model.factors)(experiment.start(seeds))
-        layers = [np.asarray(factor, dtype=np.float64) for factor in factors]
+        starts = starting_factors(experiment, experiment.start(seeds))
         flow = experiment.training.flow_times
-        expected = np.stack(
-            [self._expected([layer[k] for layer in layers], flow) for k in range(self.networks)]
-        )
+        expected = np.stack([self._expected(factors, flow) for factors in starts])
         clock = np.concatenate([flow + phase * flow[-1] for phase in range(3)])
         phase = np.repeat(np.arange(3), len(flow))
         coords = {"flow_time": ("time", clock), "phase": ("time", phase)}
@@ -98,7 +85,7 @@ class TaskSwitchRun:
             Check(
                 "balanced start",
                 "W'W of each layer equals WW' of the one before; |difference| over the layer's own",
-                _imbalance(layers),
+                _imbalance(starts),
                 0.01,
             ),
             Check(
@@ -122,17 +109,17 @@ class TaskSwitchRun:
         )
 
     def _expected(
-        self, layers: list[Float[np.ndarray, "out in"]], flow: Float[np.ndarray, " time"]
+        self, factors: Factors, flow: Float[np.ndarray, " time"]
     ) -> Float[np.ndarray, "time out in"]:
         parts: list[Float[np.ndarray, "time out in"]] = []
         if self.depth == 2:
-            first, second = layers
+            first, second = factors
             for target in self.maps:
                 course = two_layer_course(flow, target, first, second)
                 parts.append(course.maps)
-                first, second = layers if self.ignorant else course.end
+                first, second = factors if self.ignorant else course.end
         else:
-            start = now = np.linalg.multi_dot(layers[::-1])
+            start = now = end_to_end(factors)
             for target in self.maps:
                 parts.append(end_to_end_course(now, target, np.eye(self.inputs), self.depth, flow))
                 now = start if self.ignorant else parts[-1][-1]
@@ -155,12 +142,12 @@ class TaskSwitchRun:
         return Experiment(task, network, training)
 
 
-def _imbalance(layers: list[Float[np.ndarray, "seed out in"]]) -> float:
+def _imbalance(starts: tuple[Factors, ...]) -> float:
     """Return the largest relative imbalance of neighbouring layers, over all members."""
     found = [
         float(np.linalg.norm(after.T @ after - before @ before.T) / np.linalg.norm(after.T @ after))
-        for first, second in itertools.pairwise(layers)
-        for before, after in zip(first, second, strict=True)
+        for factors in starts
+        for before, after in itertools.pairwise(factors)
     ]
     return max(found, default=0.0)
 

@@ -20,7 +20,7 @@ from carnotlab.measures.modes import end_to_end_map
 from carnotlab.measures.weights import pair_imbalance
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.finite import Model, Weights
-from carnotlab.runs.run import Progress, RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.drawing import generator, orthonormal_columns
 from carnotlab.theories.deep_linear.line_integral import (
@@ -36,7 +36,7 @@ WORK = Quantity("work", (), "1", "absolute work of the flow along the same path"
 
 
 @dataclass(frozen=True)
-class ContourRun:
+class ContourRun(Computable):
     """Layers of networks with two inputs and one output, moved along the boundary of a sector.
 
     The loss is squared error with input variances ``variances`` along two directions, turned by
@@ -53,16 +53,11 @@ class ContourRun:
     hidden: int = 3
     stretch: float = 1.0
     seeds: tuple[int, ...] = (0, 1, 2, 3)
-    precision: str = "float64"
 
     @property
     def key(self) -> str:
         """A digest of description, code, versions and devices."""
         return result_key("contour", self)
-
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
 
     @property
     def closed_form(self) -> float:
@@ -75,7 +70,7 @@ class ContourRun:
             return half_annulus_integral(self.layers, -pull, self.inner, self.outer)
         return quarter_annulus_integral(self.layers, self.variances, self.inner, self.outer)
 
-    def compute(self, store: Store | None, progress: Progress | None) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Measure at every point how the product of layers moves, by the network's gradient."""
         del store, progress
         began = time.perf_counter()

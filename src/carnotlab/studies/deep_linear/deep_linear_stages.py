@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.core.verdicts import Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
@@ -16,7 +16,7 @@ from carnotlab.measures.modes import MODE_STRENGTH
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Aligned, Gaussian, Initialisation
 from carnotlab.runs.run import Run
-from carnotlab.studies.errors import mean_course_error, observed
+from carnotlab.studies.errors import flow_time, mean_course_error, observed
 from carnotlab.studies.panels import course_panels
 from carnotlab.studies.semantic.taxonomy import half_times
 from carnotlab.studies.study import (
@@ -28,8 +28,9 @@ from carnotlab.studies.study import (
     Size,
     Study,
     StudyResult,
+    role_of,
 )
-from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
+from carnotlab.studies.style import COLOURS, LINES, MARKERS, headline, ink
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.spectra import Isotropic, PowerLaw, Spectrum
 from carnotlab.theories.deep_linear.mode_dynamics import time_to_reach
@@ -76,7 +77,7 @@ class DeepLinearStages(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return depths 1 to 5 from an aligned start, a small random start, and the controls."""
-        chosen = _own(settings)
+        chosen = StagesSettings.of(settings)
         aligned, white = Aligned(chosen.start), Isotropic()
         arms = [_arm(chosen, f"depth {depth}", depth, aligned, white) for depth in range(1, 6)]
         tiny = Gaussian(0.01)
@@ -100,17 +101,10 @@ class DeepLinearStages(Study):
         for label in labels:
             panels.draw(label, result.results[label], TOLERANCE.error)
         _draw_half_times(panels.extra[0], result)
-        figure.suptitle(
-            "Deep linear networks learn in stages: lines theory, bands and marks experiment",
-            x=0.01,
-            ha="left",
+        headline(
+            figure, "Deep linear networks learn in stages: lines theory, bands and marks experiment"
         )
         return figure
-
-
-def _own(settings: Settings) -> StagesSettings:
-    assert isinstance(settings, StagesSettings)
-    return settings
 
 
 def _arm(
@@ -142,7 +136,7 @@ def _arm(
 
 
 def _judgement(label: str) -> Judgement:
-    role: Role = "control" if label.startswith("control") else "test"
+    role = role_of(label)
     return Judgement(
         label,
         role,
@@ -154,7 +148,7 @@ def _judgement(label: str) -> Judgement:
 
 def _draw_half_times(axes: Axes, result: StudyResult) -> None:
     """When each mode is half learned against its strength: strong first, and how at each depth."""
-    settings = _own(result.settings)
+    settings = StagesSettings.of(result.settings)
     strengths = np.asarray(settings.strengths)
     fine = np.geomspace(0.9 * strengths.min(), 1.1 * strengths.max(), 60)
     for depth in range(2, 6):
@@ -167,7 +161,7 @@ def _draw_half_times(axes: Axes, result: StudyResult) -> None:
             ls=LINES[depth - 2],
         )
         run = result.results[f"depth {depth}"]
-        time = np.asarray(run.observation["flow_time"].values)
+        time = flow_time(run)
         seen = half_times(time, observed(run, MODE_STRENGTH).mean(axis=0) / strengths)
         axes.plot(
             strengths,

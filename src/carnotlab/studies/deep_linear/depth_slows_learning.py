@@ -5,20 +5,25 @@ from typing import Annotated, ClassVar, TypeAlias
 
 import msgspec
 import numpy as np
-from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.core.verdicts import Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Logarithmically
 from carnotlab.experiment.training import Training
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Aligned, Gaussian
-from carnotlab.runs.run import RunResult
-from carnotlab.studies.deep_linear.start_sweep import LEARNING_TIME, StartSweep
+from carnotlab.studies.deep_linear.depth_panels import draw_depths, draw_powers, draw_times
+from carnotlab.studies.deep_linear.start_sweep import (
+    LEARNING_TIME,
+    StartSweep,
+    exponents,
+    half_time,
+    learning_times,
+)
+from carnotlab.studies.errors import largest_of, mean_apart
 from carnotlab.studies.study import (
     Arm,
     Count,
@@ -30,10 +35,10 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
-from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
+from carnotlab.studies.style import headline
 from carnotlab.tasks.linear_map import LinearMap
-from carnotlab.theories.deep_linear.mode_dynamics import time_to_reach
 
 TIMES = Tolerance(
     LEARNING_TIME,
@@ -124,7 +129,7 @@ class DepthSlowsLearning(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return aligned starts at every depth, random ones, and starts that are not small."""
-        chosen = _own(settings)
+        chosen = DepthSlowsSettings.of(settings)
         arms = [Arm(_aligned(2), _sweep(chosen, 2, tuple(np.geomspace(1e-4, 1e-1, chosen.starts))))]
         arms += [
             Arm(
@@ -148,7 +153,7 @@ class DepthSlowsLearning(Study):
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge times by the closed form, then powers of the start, then the growth with depth."""
         del labels
-        chosen = _own(settings)
+        chosen = DepthSlowsSettings.of(settings)
         deepest, n = max(chosen.depths), chosen.starts
         aligned = [_aligned(depth) for depth in (2, *chosen.depths)]
         return (
@@ -168,17 +173,18 @@ class DepthSlowsLearning(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw times over the start, exponents over depth, and times over depth."""
-        chosen = _own(result.settings)
+        chosen = DepthSlowsSettings.of(result.settings)
         figure = Figure(figsize=(12.5, 4.6))
         times, powers, depths = figure.subplots(1, 3)
-        _draw_times(times, result, chosen)
-        _draw_powers(powers, result, chosen)
-        _draw_depths(depths, result, chosen)
-        figure.suptitle(
+        aligned = {depth: result.results[_aligned(depth)] for depth in chosen.depths}
+        random = {depth: result.results[_random(depth)] for depth in chosen.random_depths}
+        draw_times(times, aligned, random, chosen.starts)
+        draw_powers(powers, aligned, random, chosen.starts)
+        draw_depths(depths, aligned, chosen.whole)
+        headline(
+            figure,
             "The learning time is a power D − 2 of one over the strength per layer: lines theory, "
             "marks networks",
-            x=0.01,
-            ha="left",
         )
         return figure
 
@@ -186,11 +192,6 @@ class DepthSlowsLearning(Study):
 LARGE_DEPTH = 5
 LONGER = 3.0
 LARGE = "control: depth 5, large starts"
-
-
-def _own(settings: Settings) -> DepthSlowsSettings:
-    assert isinstance(settings, DepthSlowsSettings)
-    return settings
 
 
 def _aligned(depth: int) -> str:
@@ -216,7 +217,7 @@ def _sweep(
 ) -> StartSweep:
     task = LinearMap(settings.width, settings.width, (1.0,), held_out=1)
     # Random layers miss each other and the mode, so that their times are known to a factor only.
-    times = [_half_time(depth, b**depth) for b in starts]
+    times = [half_time(depth, b**depth) for b in starts]
     end = 1.7 * LONGER * settings.longest if random else 1.1 * max(times)
     # A share of the curvature at the solution, and no coarser than the shortest time needs.
     rate = settings.step / depth if random else min(settings.step / depth, 0.002 * min(times))
@@ -242,55 +243,30 @@ def _sweep(
     return StartSweep(experiments, tuple(map(float, starts)), tuple(range(settings.seeds)))
 
 
-def _half_time(depth: int, start: float) -> float:
-    """Return when a small aligned mode of strength 1 leaves half of the loss."""
-    reach = np.array(1.0 - 1.0 / np.sqrt(2.0))
-    if start >= reach:
-        return 1.0
-    return float(time_to_reach(reach, depth, np.array(1.0), np.array(start)))
-
-
-def _role(label: str) -> Role:
-    return "control" if label.startswith("control") else "test"
-
-
 def _of_times(label: str) -> Judgement:
     def error(results: Results) -> Statistic:
         run = results[label]
-        gaps = np.abs(_observed(run) / run.prediction[LEARNING_TIME.name].values - 1.0)
-        return lambda rows: float(np.max(gaps[rows]))
+        gaps = np.abs(learning_times(run) / run.prediction[LEARNING_TIME.name].values - 1.0)
+        return largest_of(gaps)
 
     # The closed form holds from large starts too: what fails there is the power law.
     return Judgement(label.removeprefix("control: "), "test", TIMES, (label,), error)
 
 
-def exponents(result: RunResult, count: int) -> Float[np.ndarray, " seed"]:
-    """Return the power of the start in the learning time of each member, over ``count`` starts."""
-    starts = np.log(result.observation["start"].values[:count])
-    times = np.log(_observed(result)[:, :count])
-    return np.array(
-        [np.polyfit(starts, own, 1)[0] if np.isfinite(own).all() else np.inf for own in times]
-    )
-
-
-def _observed(result: RunResult) -> Float[np.ndarray, "seed start"]:
-    return result.observation[LEARNING_TIME.name].transpose("seed", "start").values
-
-
 def _of_power(label: str, arm: str, power: float, tolerance: Tolerance, count: int) -> Judgement:
     def error(results: Results) -> Statistic:
         found = exponents(results[arm], count)
-        return lambda rows: float(np.abs(np.mean(found[rows]) + power))
+        return mean_apart(found, -power)
 
-    return Judgement(label, _role(label), tolerance, (arm,), error)
+    return Judgement(label, role_of(label), tolerance, (arm,), error)
 
 
 def _of_logarithm(arm: str) -> Judgement:
     def error(results: Results) -> Statistic:
         run = results[arm]
         folds = -np.log(run.observation["start"].values)
-        found = np.array([np.polyfit(folds, own, 1)[0] for own in _observed(run)])
-        return lambda rows: float(np.abs(np.mean(found[rows]) - 1.0))
+        found = np.array([np.polyfit(folds, own, 1)[0] for own in learning_times(run)])
+        return mean_apart(found, 1.0)
 
     return Judgement(f"{arm}, logarithm", "test", LOGARITHM, (arm,), error)
 
@@ -303,76 +279,7 @@ def _of_growth(label: str, settings: DepthSlowsSettings, deepest: int) -> Judgem
     arms = tuple(_aligned(depth) for depth in (deepest - 1, deepest))
 
     def error(results: Results) -> Statistic:
-        before, after = (np.log(_observed(results[arm])[:, -1]) for arm in arms)
-        return lambda rows: float(np.abs(np.mean((after - before)[rows]) - np.log(10.0)))
+        before, after = (np.log(learning_times(results[arm])[:, -1]) for arm in arms)
+        return mean_apart(after - before, float(np.log(10.0)))
 
     return Judgement(label, "control", END_TO_END, arms, error)
-
-
-def _draw_times(axes: Axes, result: StudyResult, settings: DepthSlowsSettings) -> None:
-    for index, depth in enumerate(settings.depths):
-        run = result.results[_aligned(depth)]
-        count = settings.starts
-        starts, seen = run.observation["start"].values[:count], _observed(run)[:, :count]
-        colour = COLOURS[index % len(COLOURS)]
-        axes.plot(
-            starts, seen.mean(axis=0), MARKERS[index], color=colour, ms=4, label=f"D = {depth}"
-        )
-        fine = np.geomspace(starts[0], min(1.6 * starts[-1], 0.8), 50)
-        axes.plot(fine, fine ** -(depth - 2.0) / (depth - 2.0), color=ink(), lw=0.9)
-        if depth in settings.random_depths:
-            random = result.results[_random(depth)]
-            for own in _observed(random):
-                axes.plot(random.observation["start"], own, ls=":", color=colour, lw=0.8)
-    axes.set(
-        title="learning time (dotted: random starts)",
-        xlabel="strength per layer b, or scale of the start",
-        ylabel="flow time to half the loss",
-        xscale="log",
-        yscale="log",
-    )
-    axes.legend(fontsize="x-small")
-
-
-def _draw_powers(axes: Axes, result: StudyResult, settings: DepthSlowsSettings) -> None:
-    depths = np.array(settings.depths)
-    for index, (label, chosen) in enumerate(
-        (("aligned", settings.depths), ("random starts", settings.random_depths))
-    ):
-        runs = [result.results[f"depth {depth}, {label}"] for depth in chosen]
-        found = [-exponents(run, settings.starts) for run in runs]
-        places = np.array(chosen) + (0.12 * index - 0.06)
-        axes.errorbar(
-            places,
-            [np.mean(one) for one in found],
-            [np.std(one) for one in found],
-            fmt=MARKERS[index],
-            color=COLOURS[index],
-            ms=5,
-            label=label,
-        )
-    axes.plot(depths, depths - 2, color=ink(), lw=1.1, label="D − 2")
-    axes.plot(depths, depths, color=ink(), lw=1.1, ls="--", label="D, as it is often said")
-    axes.set(title="power of 1/b in the learning time", xlabel="layers D", ylabel="exponent")
-    axes.set_xticks(depths.tolist())
-    axes.legend(fontsize="x-small")
-
-
-def _draw_depths(axes: Axes, result: StudyResult, settings: DepthSlowsSettings) -> None:
-    depths = np.array(settings.depths)
-    whole = [_observed(result.results[_aligned(depth)])[:, -1].mean() for depth in depths]
-    axes.semilogy(depths, whole, "o", color=COLOURS[0], ms=5, label="networks, end to end fixed")
-    for index, (starts, label) in enumerate(
-        (
-            (np.full(len(depths), settings.whole), f"end to end {settings.whole:g}"),
-            (0.1**depths, "each layer 0.1"),
-        )
-    ):
-        expected = [
-            _half_time(int(depth), float(start))
-            for depth, start in zip(depths, starts, strict=True)
-        ]
-        axes.plot(depths, expected, color=ink(), ls=LINES[index], lw=1.1, label=label)
-    axes.set(title="slowing over depth", xlabel="layers D", ylabel="flow time to half the loss")
-    axes.set_xticks(depths.tolist())
-    axes.legend(fontsize="x-small")

@@ -10,18 +10,16 @@ from jaxtyping import Array, Float
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Data
-from carnotlab.core.precision import precision
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.measures.base import Measure, State
 from carnotlab.measures.losses import train_loss
 from carnotlab.measures.modes import end_to_end_map
-from carnotlab.measures.weights import pair_imbalance
-from carnotlab.runs.run import Progress, RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
-from carnotlab.tasks.statistics import input_covariance
-from carnotlab.theories.deep_linear.factors import input_output_correlation, starting_factors
+from carnotlab.tasks.statistics import input_covariance, input_output_correlation
+from carnotlab.theories.deep_linear.factors import starting_factors, worst_imbalance
 from carnotlab.training.train import train
 
 DETERMINANT = Quantity(
@@ -45,7 +43,7 @@ determinant_sign = Measure(DETERMINANT, _determinant)
 
 
 @dataclass(frozen=True)
-class DeterminantRun:
+class DeterminantRun(Computable):
     """An experiment with a deep linear network on whitened inputs, and its seeds.
 
     The prediction is of the task alone: the sign of its determinant, and the loss at which
@@ -65,11 +63,7 @@ class DeterminantRun:
         """The numbers that training computes in."""
         return self.experiment.training.precision
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(self, store: Store | None, progress: Progress | None) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Train; check how balanced the start is and how large the steps are."""
         del store
         began = time.perf_counter()
@@ -115,9 +109,7 @@ class DeterminantRun:
 
     def _imbalance(self) -> float:
         """Return the worst imbalance of square layers; ends of other shape cannot be balanced."""
-        worst = [0.0]
-        with precision("float64"):
-            for factors in starting_factors(self.experiment, self.experiment.start(self.seeds)):
-                square = [jnp.asarray(one) for one in factors if one.shape[0] == one.shape[1]]
-                worst.append(float(jnp.max(pair_imbalance(square), initial=0.0)))
-        return float(np.max(worst))
+        starts = starting_factors(self.experiment, self.experiment.start(self.seeds))
+        return worst_imbalance(
+            [one for one in factors if one.shape[0] == one.shape[1]] for factors in starts
+        )

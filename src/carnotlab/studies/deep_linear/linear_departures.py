@@ -9,7 +9,7 @@ from matplotlib.ticker import NullFormatter
 
 from carnotlab.measures.modes import MODE_STRENGTH
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.errors import flow_time, observed, predicted
 from carnotlab.studies.style import COLOURS, MARKERS, draw_experiment, draw_theory, ink
 from carnotlab.tasks.arrays import ArrayTask, from_arrays
 from carnotlab.tasks.linear_map import LinearMap
@@ -72,7 +72,7 @@ def departures(result: RunResult) -> Float[np.ndarray, " seed"]:
 def draw_course(courses: Axes, strip: Axes, result: RunResult, place: int) -> None:
     """Draw networks over the linear course, ticks where each should leave it, and the quotient."""
     seen, expected, departure = first_mode(result)
-    time = np.asarray(result.observation["flow_time"].values)
+    time = flow_time(result)
     draw_experiment(courses, time, seen, place)
     draw_theory(courses, time, np.exp(np.log(np.maximum(expected, 1e-12)).mean(axis=0)))
     for member in range(len(seen)):

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.core.verdicts import Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
@@ -24,19 +24,21 @@ from carnotlab.studies.deep_linear.linear_departures import (
     settled,
     symmetric_task,
 )
+from carnotlab.studies.errors import mean_of
 from carnotlab.studies.study import (
     Arm,
     Count,
     Judgement,
     Positive,
     Results,
-    Rows,
     Settings,
     Size,
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
+from carnotlab.studies.style import headline
 from carnotlab.theories.deep_linear.early_linear_course import (
     DEPARTED,
     EarlyLinearCourse,
@@ -104,7 +106,7 @@ class LinearPredictsNonlinear(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return both activations at several widths from a small start, and three controls."""
-        own = _own(settings)
+        own = NonlinearSettings.of(settings)
         theory = EarlyLinearCourse()
         arms = [_arm(own, SMOOTH.format(n), Tanh(), n, theory) for n in own.widths]
         arms += [_arm(own, RECTIFIER.format(n), Relu(), n, theory) for n in own.rectified]
@@ -118,14 +120,14 @@ class LinearPredictsNonlinear(Study):
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge every course up to its departure, and the departure of tanh networks."""
-        own = _own(settings)
+        own = NonlinearSettings.of(settings)
         found = [_early(label) for label in labels]
         found += [_departure(SMOOTH.format(n)) for n in own.widths]
         return tuple(found)
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw courses and their quotient to the linear one, and departures against prediction."""
-        own = _own(result.settings)
+        own = NonlinearSettings.of(result.settings)
         figure = Figure(figsize=(12.5, 6.6))
         grid = figure.add_gridspec(2, 3)
         shown = (
@@ -145,18 +147,12 @@ class LinearPredictsNonlinear(Study):
         draw_departures(
             axes, {n: result.results[SMOOTH.format(n)] for n in own.widths}, DEPARTURE.error
         )
-        figure.suptitle(
+        headline(
+            figure,
             "Linear at first: lines the linear course, bands and marks networks with activations, "
             "ticks the departure predicted",
-            x=0.01,
-            ha="left",
         )
         return figure
-
-
-def _own(settings: Settings) -> NonlinearSettings:
-    assert isinstance(settings, NonlinearSettings)
-    return settings
 
 
 def _arm(
@@ -197,7 +193,7 @@ def _arm(
 
 
 def _early(label: str) -> Judgement:
-    role: Role = "control" if label.startswith("control") else "test"
+    role = role_of(label)
 
     def error(results: Results) -> Statistic:
         seen, expected, departure = first_mode(results[label])
@@ -207,7 +203,7 @@ def _early(label: str) -> Judgement:
         early[none, :5] = True
         gap = np.sqrt(np.sum(np.where(early, (seen - expected) ** 2, 0.0), axis=1))
         sizes = gap / np.sqrt(np.sum(np.where(early, expected**2, 0.0), axis=1))
-        return lambda rows: float(np.mean(sizes[rows]))
+        return mean_of(sizes)
 
     return Judgement(label, role, EARLY, (label,), error)
 
@@ -218,9 +214,6 @@ def _departure(label: str) -> Judgement:
         with np.errstate(invalid="ignore"):
             sizes = np.abs(np.log(found / meant))
 
-        def statistic(rows: Rows) -> float:
-            return float(np.mean(sizes[rows]))
-
-        return statistic
+        return mean_of(sizes)
 
     return Judgement(f"departure, {label}", "test", DEPARTURE, (label,), error)

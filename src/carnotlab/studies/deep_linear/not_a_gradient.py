@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Role, Tolerance
 from carnotlab.studies.deep_linear.contour_run import CIRCULATION, WORK, ContourRun
+from carnotlab.studies.errors import mean_of
 from carnotlab.studies.study import (
     Arm,
     Count,
@@ -19,8 +20,9 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
-from carnotlab.studies.style import COLOURS, MARKERS, ink
+from carnotlab.studies.style import COLOURS, MARKERS, headline, ink
 from carnotlab.theories.deep_linear.line_integral import annulus_sector, single_output_field
 
 CLOSED_FORM = Tolerance(
@@ -75,7 +77,7 @@ class NotAGradient(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return white inputs over depth, correlated inputs on two paths, and layers unbalanced."""
-        chosen = _own(settings)
+        chosen = NotAGradientSettings.of(settings)
         arms = [Arm(_white(layers), _run(chosen, layers, np.pi)) for layers in chosen.layers]
         arms += [
             Arm(_coloured(layers), _run(chosen, layers, TURNED, chosen.variances, 0.0))
@@ -89,7 +91,7 @@ class NotAGradient(Study):
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Hold the closed form against every arm, then ask of each whether it is conservative."""
-        chosen = _own(settings)
+        chosen = NotAGradientSettings.of(settings)
         closed = [_of_closed_form(label) for label in labels]
         white = [
             _of_conservation(_white(layers), "control" if layers > 2 else "test")
@@ -103,7 +105,7 @@ class NotAGradient(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw a flow with its path, and the share of work that does not cancel over depth."""
-        chosen = _own(result.settings)
+        chosen = NotAGradientSettings.of(result.settings)
         figure = Figure(figsize=(12.0, 4.4))
         grid = figure.add_gridspec(2, 3, height_ratios=(3, 1))
         _draw_flow(figure.add_subplot(grid[:, 0]), chosen)
@@ -126,22 +128,16 @@ class NotAGradient(Study):
                 seen = np.mean(_share(result, MISSED))
                 shares.plot([2], [seen], "x", color=COLOURS[4], ms=7, label="half-annulus")
                 shares.legend(fontsize="x-small")
-        figure.suptitle(
+        headline(
+            figure,
             "Depth is no descent of another loss: net work round closed paths, lines theory, marks "
             "networks",
-            x=0.01,
-            ha="left",
         )
         return figure
 
 
 MISSED = "2 layers, correlated inputs, half-annulus"
 UNBALANCED = "control: 3 layers, not balanced"
-
-
-def _own(settings: Settings) -> NotAGradientSettings:
-    assert isinstance(settings, NotAGradientSettings)
-    return settings
 
 
 def _white(layers: int) -> str:
@@ -182,16 +178,16 @@ def _of_closed_form(label: str) -> Judgement:
     def error(results: Results) -> Statistic:
         seen, work, expected = _values(results, label)
         gaps = np.abs(seen - expected) / work
-        return lambda rows: float(np.mean(gaps[rows]))
+        return mean_of(gaps)
 
-    role: Role = "control" if label.startswith("control") else "test"
+    role = role_of(label)
     return Judgement(label, role, CLOSED_FORM, (label,), error)
 
 
 def _of_conservation(label: str, role: Role) -> Judgement:
     def error(results: Results) -> Statistic:
         seen, work, _ = _values(results, label)
-        return lambda rows: float(np.mean(np.abs(seen[rows]) / work[rows]))
+        return mean_of(np.abs(seen) / work)
 
     prefix = "control: " if role == "control" else ""
     return Judgement(f"{prefix}{label}, a potential", role, CONSERVATIVE, (label,), error)

@@ -3,13 +3,10 @@
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, NullLocator
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance, bootstrap
+from carnotlab.core.verdicts import Role, Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Logarithmically
@@ -17,10 +14,10 @@ from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import TRAIN_LOSS
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Gaussian, Initialisation, Orthogonal
-from carnotlab.runs.run import RunResult
-from carnotlab.studies.deep_linear.determinant_run import DETERMINANT, STUCK_LOSS, DeterminantRun
-from carnotlab.studies.errors import observed
-from carnotlab.studies.infinite_width.orthogonal_gaps import learning_time
+from carnotlab.studies.deep_linear.determinant_gaps import mean_where, steps_to_learn, wrong_sign
+from carnotlab.studies.deep_linear.determinant_panels import draw_square, draw_times
+from carnotlab.studies.deep_linear.determinant_run import STUCK_LOSS, DeterminantRun
+from carnotlab.studies.errors import mean_of, observed
 from carnotlab.studies.study import (
     Arm,
     Count,
@@ -33,7 +30,7 @@ from carnotlab.studies.study import (
     Study,
     StudyResult,
 )
-from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
+from carnotlab.studies.style import headline
 from carnotlab.tasks.linear_map import LinearMap
 
 GROWTH = Tolerance(
@@ -112,7 +109,7 @@ class OrthogonalInitialisation(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return both starts over depth on a wide task, and orthogonal ones on a square one."""
-        chosen = _own(settings)
+        chosen = OrthogonalSettings.of(settings)
         arms = [
             Arm(_label(name, depth), _wide(chosen, name, depth))
             for name in STARTS
@@ -126,7 +123,7 @@ class OrthogonalInitialisation(Study):
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge growth with depth, then who is stuck on the square task, and where."""
         del labels
-        chosen = _own(settings)
+        chosen = OrthogonalSettings.of(settings)
         square = [judgement for depth in chosen.square_depths for judgement in _of_square(depth)]
         return (
             _of_growth(chosen, "orthogonal", "test"),
@@ -136,27 +133,26 @@ class OrthogonalInitialisation(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw steps over depth, then losses on the square task by sign."""
-        chosen = _own(result.settings)
+        chosen = OrthogonalSettings.of(result.settings)
         figure = Figure(figsize=(12.5, 4.4))
         times, *squares = figure.subplots(1, 3)
-        _draw_times(times, result, chosen)
+        runs = {
+            name: {depth: result.results[_label(name, depth)] for depth in chosen.depths}
+            for name in STARTS
+        }
+        title = f"{chosen.outputs} outputs, {chosen.width} inputs; rate ∝ 1/depth"
+        draw_times(times, runs, chosen.steps, title)
         shown = (chosen.square_depths[0], chosen.square_depths[-1])
         for axes, depth in zip(squares, shown, strict=True):
-            _draw_square(axes, result.results[_square_label(depth)], depth)
-        figure.suptitle(
+            draw_square(axes, result.results[_square_label(depth)], depth)
+        headline(
+            figure,
             "Orthogonal starts learn as fast at any depth, unless a sign is wrong: lines theory",
-            x=0.01,
-            ha="left",
         )
         return figure
 
 
 STARTS: dict[str, Initialisation] = {"orthogonal": Orthogonal(), "Gaussian": Gaussian()}
-
-
-def _own(settings: Settings) -> OrthogonalSettings:
-    assert isinstance(settings, OrthogonalSettings)
-    return settings
 
 
 def _label(start: str, depth: int) -> str:
@@ -201,14 +197,6 @@ def _square(settings: OrthogonalSettings, depth: int) -> DeterminantRun:
     return DeterminantRun(Experiment(task, network, training), _seeds(settings))
 
 
-def steps_to_learn(result: RunResult) -> Float[np.ndarray, " seed"]:
-    """Return the step at which each member's loss is half of what no map at all would have."""
-    time = np.asarray(result.observation["time"].values, dtype=np.float64)
-    nothing = float(result.prediction["loss_of_nothing"].values)
-    losses = observed(result, TRAIN_LOSS)
-    return np.array([learning_time(time, 1.0 - own / nothing) for own in losses])
-
-
 def _of_growth(settings: OrthogonalSettings, start: str, role: Role) -> Judgement:
     arms = tuple(_label(start, depth) for depth in settings.depths)
 
@@ -227,12 +215,6 @@ def _of_growth(settings: OrthogonalSettings, start: str, role: Role) -> Judgemen
     return Judgement(f"{prefix}{start}, over depth", role, GROWTH, arms, error)
 
 
-def wrong_sign(result: RunResult) -> Bool[np.ndarray, " seed"]:
-    """Return which members' products start with another sign of the determinant than the task."""
-    signs = observed(result, DETERMINANT)[:, 0]
-    return np.sign(signs) != float(result.prediction["determinant_of_task"].values)
-
-
 def _of_square(depth: int) -> tuple[Judgement, ...]:
     arm = _square_label(depth)
 
@@ -240,17 +222,17 @@ def _of_square(depth: int) -> tuple[Judgement, ...]:
         run = results[arm]
         ends, wrong = observed(run, TRAIN_LOSS)[:, -1], wrong_sign(run)
         level = float(run.prediction[STUCK_LOSS.name].values)
-        return _mean_where(np.abs(ends - level) / level, wrong)
+        return mean_where(np.abs(ends - level) / level, wrong)
 
     def learned(results: Results) -> Statistic:
         run = results[arm]
         losses = observed(run, TRAIN_LOSS)
-        return _mean_where(losses[:, -1] / losses[:, 0], ~wrong_sign(run))
+        return mean_where(losses[:, -1] / losses[:, 0], ~wrong_sign(run))
 
     def unlearned(results: Results) -> Statistic:
         losses = observed(results[arm], TRAIN_LOSS)
         left = losses[:, -1] > LEARNED.error * losses[:, 0]
-        return lambda rows: float(np.mean(left[rows]))
+        return mean_of(left)
 
     right = Judgement(f"{arm}, right sign", "test", LEARNED, (arm,), learned)
     if depth == 2:
@@ -264,81 +246,3 @@ def _of_square(depth: int) -> tuple[Judgement, ...]:
         right,
         Judgement(f"control: {arm}, all", "control", SQUARE_GROWTH, (arm,), unlearned),
     )
-
-
-def _mean_where(values: np.ndarray, chosen: np.ndarray) -> Statistic:
-    def mean(rows: np.ndarray) -> float:
-        kept = rows[chosen[rows]]
-        # A resample without any such network says as much as all of them do.
-        return float(np.mean(values[kept] if len(kept) else values[chosen]))
-
-    return mean
-
-
-def _draw_times(axes: Axes, result: StudyResult, settings: OrthogonalSettings) -> None:
-    depths = np.array(settings.depths, dtype=np.float64)
-    for index, start in enumerate(STARTS):
-        values = []
-        for depth in settings.depths:
-            times = steps_to_learn(result.results[_label(start, depth)])
-            times = np.where(np.isfinite(times), times, settings.steps)
-            values.append(bootstrap(lambda rows, t=times: float(np.median(t[rows])), len(times)))
-        middle = np.array([value.value for value in values])
-        spread = [
-            [max(value.value - value.low, 0.0) for value in values],
-            [max(value.high - value.value, 0.0) for value in values],
-        ]
-        axes.errorbar(
-            depths, middle, spread, fmt=MARKERS[index], color=COLOURS[index], ms=5, label=start
-        )
-        if start == "orthogonal":
-            axes.axhline(
-                float(np.median(middle)), color=ink(), lw=1.1, label="at any depth the same"
-            )
-        else:
-            axes.plot(
-                depths,
-                middle[0] * depths / depths[0],
-                color=ink(),
-                lw=1.1,
-                ls="--",
-                label="as depth",
-            )
-    axes.axhline(settings.steps, color=ink(), lw=0.6, ls=":")
-    axes.set(
-        title=f"{settings.outputs} outputs, {settings.width} inputs; rate ∝ 1/depth",
-        xlabel="weight layers",
-        ylabel="steps until half is learned",
-        xscale="log",
-        yscale="log",
-    )
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xticks(depths.tolist(), [str(depth) for depth in settings.depths])
-    axes.legend(fontsize="x-small")
-
-
-def _draw_square(axes: Axes, result: RunResult, depth: int) -> None:
-    time = np.asarray(result.observation["time"].values, dtype=np.float64)
-    losses, wrong = observed(result, TRAIN_LOSS), wrong_sign(result)
-    for index, (chosen, label) in enumerate(((~wrong, "right sign"), (wrong, "wrong sign"))):
-        for place, own in enumerate(losses[chosen]):
-            axes.plot(
-                np.maximum(time, 0.5),
-                own,
-                color=COLOURS[2 + 2 * index],
-                ls=LINES[index],
-                lw=0.8,
-                label=f"{label} of the determinant" if place == 0 else None,
-            )
-    level = float(result.prediction[STUCK_LOSS.name].values)
-    axes.axhline(level, color=ink(), lw=1.2, label="weakest mode unlearned")
-    axes.set(
-        title=f"square task, depth {depth}, orthogonal starts",
-        xlabel="steps",
-        ylabel="loss",
-        xscale="log",
-        yscale="log",
-        ylim=(1e-3 * level, 3.0 * float(losses.max())),
-    )
-    axes.legend(fontsize="x-small", loc="lower left")

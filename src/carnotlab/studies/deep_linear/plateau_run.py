@@ -17,7 +17,7 @@ from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure, State
 from carnotlab.measures.losses import batch_loss, train_loss
-from carnotlab.runs.run import Progress, RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.statistics import whiteness
 from carnotlab.theories.deep_linear.critical_points import (
@@ -63,7 +63,7 @@ curvatures = Measure(CURVATURES, _curvatures)
 
 
 @dataclass(frozen=True)
-class PlateauRun:
+class PlateauRun(Computable):
     """An experiment held against the saddles of a deep linear network of its widths.
 
     ``curved`` records the Hessian as well; without it only where training ends is of interest.
@@ -85,11 +85,7 @@ class PlateauRun:
         """The numbers that training computes in."""
         return self.experiment.training.precision
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(self, store: Store | None, progress: Progress | None) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Train; the prediction is the sequence of saddles, from the task and the widths alone."""
         del store
         began = time.perf_counter()

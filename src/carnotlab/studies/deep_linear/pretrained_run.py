@@ -1,7 +1,6 @@
 """Networks whose first layer is trained to reconstruct its inputs before the task begins."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -13,7 +12,7 @@ from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.times import At
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Given, given
-from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.studies.deep_linear.task_switch import FIRST, layers
 from carnotlab.tasks.base import Task
@@ -45,7 +44,7 @@ class Reconstruction(Task):
 
 
 @dataclass(frozen=True)
-class PretrainedRun:
+class PretrainedRun(Computable):
     """Networks that start a task from a first layer of size one and a small random second one.
 
     ``first_layer`` comes from reconstructing the inputs for ``pretraining`` steps, at the task's
@@ -72,11 +71,7 @@ class PretrainedRun:
         """The numbers that training computes in."""
         return self.experiment.training.precision
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(self, store: Store | None, progress: Callable[[float], None] | None) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Make the first layer, then predict, check and train; theory sees time zero only."""
         del store
         began = time.perf_counter()

@@ -18,7 +18,7 @@ from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Gaussian, Initialisation, LambdaBalanced
 from carnotlab.runs.run import Run, RunResult
 from carnotlab.studies.deep_linear.task_switch import OtherTargets, TaskSwitch
-from carnotlab.studies.errors import mean_course_error, observed, predicted
+from carnotlab.studies.errors import flow_time, mean_course_error, mean_of, observed, predicted
 from carnotlab.studies.panels import course_panels
 from carnotlab.studies.study import (
     Arm,
@@ -31,8 +31,9 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
-from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
+from carnotlab.studies.style import COLOURS, LINES, MARKERS, headline, ink
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.spectra import Isotropic, PowerLaw, Spectrum
@@ -106,7 +107,7 @@ class KnowledgeDecides(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return starts from rich to lazy, two task switches, and the controls."""
-        chosen = _own(settings)
+        chosen = KnowledgeSettings.of(settings)
         rich = LambdaBalanced(0.0, chosen.scale)
         middle = LambdaBalanced(-1.0, chosen.scale)
         first = LambdaBalanced(-chosen.balance, chosen.scale)
@@ -139,7 +140,7 @@ class KnowledgeDecides(Study):
         courses = [
             Judgement(
                 label,
-                "control" if label.startswith("control") else "test",
+                role_of(label),
                 tolerance,
                 (label,),
                 lambda results, label=label, tolerance=tolerance: mean_course_error(
@@ -163,13 +164,12 @@ class KnowledgeDecides(Study):
         for label in labels:
             panels.draw(label, result.results[label], COURSES.error)
         for label in (WRONG, REVERSED):
-            end = float(_own(result.settings).duration)
+            end = float(KnowledgeSettings.of(result.settings).duration)
             panels.pairs[label][0].axvline(end, color=ink(), lw=0.6, ls=":")
         _draw_motion(panels.extra[0], result.results)
-        figure.suptitle(
+        headline(
+            figure,
             "What was known before decides the course: lines theory, bands and marks experiment",
-            x=0.01,
-            ha="left",
         )
         return figure
 
@@ -180,11 +180,6 @@ def similarity_change(
     """Return the distance of hidden similarity from its start over its size at the end."""
     gap = np.linalg.norm(course - course[:, :1], axis=(2, 3))
     return gap / np.linalg.norm(course[:, -1:], axis=(2, 3))
-
-
-def _own(settings: Settings) -> KnowledgeSettings:
-    assert isinstance(settings, KnowledgeSettings)
-    return settings
 
 
 def _task(settings: KnowledgeSettings, inputs: Spectrum | None = None, seed: int = 0) -> LinearMap:
@@ -238,7 +233,7 @@ def _switch(settings: KnowledgeSettings, label: str, known: Task) -> Arm:
 def _unmoved(label: str, role: Role) -> Judgement:
     def error(results: Results) -> Statistic:
         changes = similarity_change(observed(results[label], HIDDEN_SIMILARITY))[:, -1]
-        return lambda rows: float(np.mean(changes[rows]))
+        return mean_of(changes)
 
     return Judgement(
         label if role == "test" else f"control: {label}", role, UNMOVED, (label,), error
@@ -248,7 +243,7 @@ def _unmoved(label: str, role: Role) -> Judgement:
 def _draw_motion(axes: Axes, results: Results) -> None:
     for index, label in enumerate((RICH, FIRST_LARGE, SECOND_LARGE)):
         run = results[label]
-        time = np.asarray(run.observation["flow_time"].values)
+        time = flow_time(run)
         part = time / time[-1]
         axes.plot(part, _motion(run, seen=False), color=ink(), lw=1.1, ls=LINES[index])
         axes.plot(

@@ -4,31 +4,33 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float, Int
-from matplotlib.axes import Axes
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.core.verdicts import Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At, Evenly
 from carnotlab.experiment.training import Training
-from carnotlab.measures.losses import TRAIN_LOSS
 from carnotlab.networks.architectures import deep_linear, mlp
 from carnotlab.networks.initialisation import Aligned, Gaussian, Initialisation
 from carnotlab.networks.parameterization import Standard
 from carnotlab.runs.run import RunResult
+from carnotlab.studies.deep_linear.plateau_gaps import (
+    curvature_gap,
+    index_gap,
+    level_gap,
+    stuck,
+    without_way_down,
+)
+from carnotlab.studies.deep_linear.plateau_panels import draw_ends, draw_walk
 from carnotlab.studies.deep_linear.plateau_run import (
-    CURVATURES,
-    LEAST_LOSS,
     SADDLE_CURVATURES,
     SADDLE_LOSS,
-    SLOPE,
     PlateauRun,
-    plateau_times,
 )
-from carnotlab.studies.errors import observed
+from carnotlab.studies.errors import mean_of
 from carnotlab.studies.study import (
     Arm,
     Count,
@@ -40,8 +42,9 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
-from carnotlab.studies.style import COLOURS, LINES, draw_experiment, ink
+from carnotlab.studies.style import headline
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.teacher_student import TeacherStudent
 
@@ -125,7 +128,7 @@ class SaddlesNotMinima(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return two runs over plateaus, and random networks trained to the end."""
-        chosen = _own(settings)
+        chosen = SaddlesSettings.of(settings)
         return (
             Arm(TWO, _walk(chosen, 2)),
             Arm(THREE, _walk(chosen, 3)),
@@ -137,24 +140,24 @@ class SaddlesNotMinima(Study):
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge losses, curvatures and their signs at plateaus, then where training ends."""
         del labels
-        chosen = _own(settings)
+        chosen = SaddlesSettings.of(settings)
         clear = CLEAR * min(chosen.strengths)
         return (
-            *(_of(label, LEVEL, label, _level_gap) for label in (TWO, THREE)),
-            *(_of(label, CURVATURE, label, _curvature_gap) for label in (TWO, THREE)),
+            *(_of(label, LEVEL, label, level_gap) for label in (TWO, THREE)),
+            *(_of(label, CURVATURE, label, curvature_gap) for label in (TWO, THREE)),
             *(
-                _of(label, INDEX, label, lambda run: _index_gap(run, clear))
+                _of(label, INDEX, label, lambda run: index_gap(run, clear))
                 for label in (TWO, THREE)
             ),
-            _of(f"{TWO}, strict", STRICT, TWO, lambda run: _without_way_down(run, clear)),
+            _of(f"{TWO}, strict", STRICT, TWO, lambda run: without_way_down(run, clear)),
             _of(
                 f"control: {THREE}, strict",
                 STRICT,
                 THREE,
-                lambda run: _without_way_down(run, clear),
+                lambda run: without_way_down(run, clear),
             ),
-            *(_of(label, STUCK, label, _stuck) for label in (WIDE, NARROW)),
-            _of(f"control: {BENT}", STUCK, BENT, _stuck),
+            *(_of(label, STUCK, label, stuck) for label in (WIDE, NARROW)),
+            _of(f"control: {BENT}", STUCK, BENT, stuck),
         )
 
     def figure(self, result: StudyResult) -> Figure:
@@ -164,9 +167,10 @@ class SaddlesNotMinima(Study):
         for column, label in enumerate((TWO, THREE)):
             loss = figure.add_subplot(grid[0, column])
             curved = figure.add_subplot(grid[1, column], sharex=loss)
-            _draw_walk(loss, curved, result.results[label], label)
-        _draw_ends(figure.add_subplot(grid[:, 2]), result)
-        figure.suptitle("Plateaus are saddles: lines theory, marks training", x=0.01, ha="left")
+            draw_walk(loss, curved, result.results[label], label)
+        ends = {label: result.results[label] for label in (WIDE, NARROW, BENT)}
+        draw_ends(figure.add_subplot(grid[:, 2]), ends)
+        headline(figure, "Plateaus are saddles: lines theory, marks training")
         return figure
 
 
@@ -175,11 +179,6 @@ THREE = "3 layers, small aligned start"
 WIDE = "3 layers, random starts"
 NARROW = "3 layers, narrow, random starts"
 BENT = "rectifiers, random starts"
-
-
-def _own(settings: Settings) -> SaddlesSettings:
-    assert isinstance(settings, SaddlesSettings)
-    return settings
 
 
 def _task(settings: SaddlesSettings) -> LinearMap:
@@ -241,107 +240,10 @@ def _of(
     arm: str,
     error: Callable[[RunResult], Float[np.ndarray, " seed"]],
 ) -> Judgement:
-    role: Role = "control" if label.startswith("control") else "test"
+    role = role_of(label)
 
     def statistic(results: Results) -> Statistic:
         values = error(results[arm])
-        return lambda rows: float(np.mean(values[rows]))
+        return mean_of(values)
 
     return Judgement(label, role, tolerance, (arm,), statistic)
-
-
-def plateaus(result: RunResult) -> Int[np.ndarray, "seed saddle"]:
-    """Return the record at which each member passes each saddle of the sequence, -1 for never."""
-    time = np.asarray(result.observation["time"].values, dtype=np.float64)
-    levels = result.prediction[SADDLE_LOSS.name].values
-    return np.stack([plateau_times(time, loss, levels) for loss in observed(result, TRAIN_LOSS)])
-
-
-def _level_gap(result: RunResult) -> Float[np.ndarray, " seed"]:
-    levels, loss = result.prediction[SADDLE_LOSS.name].values, observed(result, TRAIN_LOSS)
-    at = plateaus(result)
-    gaps = np.abs(np.take_along_axis(loss, np.maximum(at, 0), axis=1) - levels) / levels[0]
-    return np.where(at < 0, np.inf, gaps).max(axis=1)
-
-
-def _at_plateaus(result: RunResult) -> Float[np.ndarray, "seed saddle weight"]:
-    at = plateaus(result)
-    values = observed(result, CURVATURES)
-    found = np.take_along_axis(values, np.maximum(at, 0)[:, :, None], axis=1)
-    return np.where(at[:, :, None] < 0, np.nan, found)
-
-
-def _curvature_gap(result: RunResult) -> Float[np.ndarray, " seed"]:
-    expected = result.prediction[SADDLE_CURVATURES.name].values
-    gaps = np.abs(_at_plateaus(result) - expected).max(axis=(1, 2)) / expected.max()
-    return np.where(np.isnan(gaps), np.inf, gaps)
-
-
-def _index_gap(result: RunResult, clear: float) -> Float[np.ndarray, " seed"]:
-    expected = np.sum(result.prediction[SADDLE_CURVATURES.name].values < 0.0, axis=-1)
-    counts = np.sum(_at_plateaus(result) < -clear, axis=-1)
-    return np.mean(counts != expected, axis=-1)
-
-
-def _without_way_down(result: RunResult, clear: float) -> Float[np.ndarray, " seed"]:
-    lowest = _at_plateaus(result)[:, :-1, 0]
-    return np.mean(~(lowest < -clear), axis=-1)
-
-
-def _stuck(result: RunResult) -> Float[np.ndarray, " seed"]:
-    loss = observed(result, TRAIN_LOSS)
-    return (~(_excess(result) < 1e-3 * loss[:, 0].mean())).astype(float)
-
-
-def _excess(result: RunResult) -> Float[np.ndarray, " seed"]:
-    """Return the loss at the end above the least a network of this kind can reach."""
-    return observed(result, TRAIN_LOSS)[:, -1] - float(result.prediction[LEAST_LOSS.name].values)
-
-
-def _draw_walk(loss: Axes, curved: Axes, result: RunResult, label: str) -> None:
-    time = np.asarray(result.observation["flow_time"].values)
-    levels = result.prediction[SADDLE_LOSS.name].values
-    draw_experiment(loss, time, observed(result, TRAIN_LOSS), 0)
-    loss.plot(time, observed(result, TRAIN_LOSS).mean(axis=0), color=COLOURS[0], lw=1.0)
-    for place, level in enumerate(levels):
-        loss.axhline(level, color=ink(), lw=0.9, ls=LINES[min(place, 3)])
-        loss.annotate(
-            f"{place} learned", (time[-1], level), ha="right", va="bottom", fontsize="x-small"
-        )
-    loss.set(title=label, ylabel="loss")
-    loss.set_ylim(-0.03 * levels[0], 1.12 * levels[0])
-    loss.tick_params(labelbottom=False)
-    seen = observed(result, CURVATURES)[0]
-    curved.plot(time, seen[:, : max(8, seen.shape[1] // 4)], color=COLOURS[0], lw=0.7, alpha=0.7)
-    expected, at = result.prediction[SADDLE_CURVATURES.name].values, plateaus(result)[0]
-    for place, values in zip(at, expected, strict=True):
-        low = values[values < 0.0] if np.any(values < 0.0) else values[:1]
-        curved.plot(np.full(len(low), time[place]), low, "_", color=ink(), ms=14, mew=1.4)
-    slope = observed(result, SLOPE)[0]
-    scale = float(np.abs(seen[:, 0]).max()) / slope.max()
-    curved.fill_between(time, 0.0, slope * scale, color=COLOURS[1], alpha=0.3, lw=0)
-    curved.set(xlabel="flow time", ylabel="lowest curvatures")
-    curved.set_ylim(1.15 * float(seen[:, 0].min()) - 0.05, 1.1 * float(np.abs(seen[:, 0]).max()))
-
-
-def _draw_ends(axes: Axes, result: StudyResult) -> None:
-    for index, label in enumerate((WIDE, NARROW, BENT)):
-        run = result.results[label]
-        excess = np.maximum(_excess(run) / observed(run, TRAIN_LOSS)[:, 0].mean(), 1e-9)
-        axes.plot(
-            np.sort(excess),
-            np.arange(1, len(excess) + 1) / len(excess),
-            color=COLOURS[index],
-            ls=LINES[index],
-            drawstyle="steps-post",
-            label=label,
-        )
-    axes.axvline(1e-3, color=ink(), lw=0.8, ls=":")
-    axes.set(
-        title="where random networks end",
-        xlabel="loss above the minimum, over that at the start",
-        ylabel="share of networks below",
-        xscale="log",
-        ylim=(0.0, 1.05),
-    )
-    axes.legend(fontsize="x-small", loc="lower right")

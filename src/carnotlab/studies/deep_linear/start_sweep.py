@@ -12,7 +12,7 @@ from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.losses import TRAIN_LOSS, train_loss
 from carnotlab.networks.initialisation import Aligned
-from carnotlab.runs.run import Progress, RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.theories.deep_linear.mode_dynamics import time_to_reach
@@ -24,7 +24,7 @@ LEARNING_TIME = Quantity(
 
 
 @dataclass(frozen=True)
-class StartSweep:
+class StartSweep(Computable):
     """Experiments that differ in the size of the start alone, one for each of ``starts``.
 
     ``starts`` are strengths per layer of the starting networks, or scales of random ones.
@@ -44,11 +44,7 @@ class StartSweep:
         """The numbers that training computes in."""
         return self.experiments[0].training.precision
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(self, store: Store | None, progress: Progress | None) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Train from every start; for aligned ones the time is predicted from the closed form."""
         del store
         began = time.perf_counter()
@@ -89,6 +85,28 @@ def halving_time(clock: Float[np.ndarray, " time"], loss: Float[np.ndarray, " ti
     k = int(after[0])
     part = (share[k - 1] - 0.5) / (share[k - 1] - share[k])
     return float(clock[k - 1] + part * (clock[k] - clock[k - 1]))
+
+
+def exponents(result: RunResult, count: int) -> Float[np.ndarray, " seed"]:
+    """Return the power of the start in the learning time of each member, over ``count`` starts."""
+    starts = np.log(result.observation["start"].values[:count])
+    times = np.log(learning_times(result)[:, :count])
+    return np.array(
+        [np.polyfit(starts, own, 1)[0] if np.isfinite(own).all() else np.inf for own in times]
+    )
+
+
+def learning_times(result: RunResult) -> Float[np.ndarray, "seed start"]:
+    """Return when each member learned, from each start."""
+    return result.observation[LEARNING_TIME.name].transpose("seed", "start").values
+
+
+def half_time(depth: int, start: float) -> float:
+    """Return when a small aligned mode of strength 1 leaves half of the loss."""
+    reach = np.array(1.0 - 1.0 / np.sqrt(2.0))
+    if start >= reach:
+        return 1.0
+    return float(time_to_reach(reach, depth, np.array(1.0), np.array(start)))
 
 
 def _predicted(experiment: Experiment) -> float:

@@ -1,7 +1,6 @@
 """One task learned after another by the same networks, against a theory that saw the start only."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +12,7 @@ from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure, State
 from carnotlab.networks.initialisation import given
-from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.linear_map import LinearMap
@@ -71,7 +70,7 @@ class OtherTargets(Task):
 
 
 @dataclass(frozen=True)
-class TaskSwitch:
+class TaskSwitch(Computable):
     """Networks that learn ``before`` and then ``after``, from where they are.
 
     Both share inputs, network and seeds; the second starts from the weights that training left.
@@ -93,11 +92,7 @@ class TaskSwitch:
         """The numbers that training computes in."""
         return self.after.training.precision
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(self, store: Store | None, progress: Callable[[float], None] | None) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Predict both tasks in one go, then train one after the other."""
         del store
         began = time.perf_counter()

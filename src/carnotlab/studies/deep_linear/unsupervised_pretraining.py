@@ -18,7 +18,7 @@ from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Gaussian
 from carnotlab.runs.run import Run, RunResult
 from carnotlab.studies.deep_linear.pretrained_run import FirstLayer, PretrainedRun
-from carnotlab.studies.errors import mean_course_error, observed
+from carnotlab.studies.errors import flow_time, mean_course_error, mean_of, observed
 from carnotlab.studies.panels import course_panels
 from carnotlab.studies.semantic.taxonomy import half_times
 from carnotlab.studies.study import (
@@ -32,8 +32,9 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
-from carnotlab.studies.style import COLOURS, MARKERS, ink
+from carnotlab.studies.style import COLOURS, MARKERS, headline, ink
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.spectra import Eigenvalues
 from carnotlab.tasks.statistics import input_output_modes
@@ -111,7 +112,7 @@ class UnsupervisedPretraining(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return a pretrained and a small start, and the controls."""
-        chosen = _own(settings)
+        chosen = PretrainingSettings.of(settings)
         return (
             _pretrained(chosen, PRETRAINED, "reconstruction", _task(chosen)),
             _scratch(chosen, SCRATCH),
@@ -122,11 +123,11 @@ class UnsupervisedPretraining(Study):
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge courses, then half-times against those of a first layer of strength one."""
-        chosen = _own(settings)
+        chosen = PretrainingSettings.of(settings)
         courses = [
             Judgement(
                 label,
-                _role(label),
+                role_of(label),
                 _tolerance(label),
                 (label,),
                 lambda results, label=label: mean_course_error(results[label], MODE_STRENGTH),
@@ -150,22 +151,12 @@ class UnsupervisedPretraining(Study):
             panels.draw(label, result.results[label], _tolerance(label).error)
             panels.pairs[label][0].set_title(_title(label))
         _draw_half_times(panels.extra[0], result)
-        figure.suptitle(
+        headline(
+            figure,
             "A pretrained first layer lets learning begin at once, if it knows the task's "
             "directions: lines theory, bands and marks experiment",
-            x=0.01,
-            ha="left",
         )
         return figure
-
-
-def _own(settings: Settings) -> PretrainingSettings:
-    assert isinstance(settings, PretrainingSettings)
-    return settings
-
-
-def _role(label: str) -> Role:
-    return "control" if label.startswith("control") else "test"
 
 
 def _tolerance(label: str) -> Tolerance:
@@ -240,7 +231,7 @@ def _claimed(settings: PretrainingSettings, label: str) -> Float[np.ndarray, " m
 
 
 def _seen(settings: PretrainingSettings, result: RunResult) -> Float[np.ndarray, "seed mode"]:
-    time = np.asarray(result.observation["flow_time"].values)
+    time = flow_time(result)
     final = np.asarray(settings.strengths)
     return np.stack([half_times(time, one / final) for one in observed(result, MODE_STRENGTH)])
 
@@ -249,7 +240,7 @@ def _of_half_times(settings: PretrainingSettings, label: str, role: Role) -> Jud
     def error(results: Results) -> Statistic:
         ratios = np.abs(np.log2(_seen(settings, results[label]) / _claimed(settings, label)))
         worst = ratios.max(axis=1)
-        return lambda rows: float(np.mean(worst[rows]))
+        return mean_of(worst)
 
     name = label.removeprefix("control: ")
     name = f"{name}, {CLAIMED}"
@@ -263,14 +254,14 @@ def _no_slower(settings: PretrainingSettings) -> Judgement:
         pretrained = _seen(settings, results[ELSEWHERE])
         scratch = _seen(settings, results[SCRATCH_ELSEWHERE])
         worst = np.maximum(np.log2(pretrained / scratch), 0.0).max(axis=1)
-        return lambda rows: float(np.mean(worst[rows]))
+        return mean_of(worst)
 
     name = f"{ELSEWHERE}, no slower than a small start"
     return Judgement(name, "control", HALF_TIMES, (ELSEWHERE, SCRATCH_ELSEWHERE), error)
 
 
 def _draw_half_times(axes: Axes, result: StudyResult) -> None:
-    settings = _own(result.settings)
+    settings = PretrainingSettings.of(result.settings)
     strengths = np.asarray(settings.strengths)
     for index, label in enumerate((PRETRAINED, SCRATCH, SCRATCH_ELSEWHERE, ELSEWHERE)):
         seen = _seen(settings, result.results[label]) / _claimed(settings, label)

@@ -124,7 +124,7 @@ class ConvolutionHelpsSmallData(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return five learners for each data set, two of them on shuffled pixels too."""
-        chosen = _own(settings)
+        chosen = SmallDataSettings.of(settings)
         found: list[_Set] = []
         skipped: list[str] = []
         if chosen.sizes and chosen.data is None:
@@ -164,11 +164,6 @@ class ConvolutionHelpsSmallData(Study):
     def figure(self, result: StudyResult) -> Figure:
         """Draw accuracy by number of images, and leads with and without shuffled pixels."""
         return draw_small_data(result)
-
-
-def _own(settings: Settings) -> SmallDataSettings:
-    assert isinstance(settings, SmallDataSettings)
-    return settings
 
 
 @dataclass(frozen=True)

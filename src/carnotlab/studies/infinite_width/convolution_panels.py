@@ -10,6 +10,7 @@ from carnotlab.core.verdicts import bootstrap
 from carnotlab.runs.kernel_curves import PRIOR_ACCURACY
 from carnotlab.runs.learning_curves import CHANCE, accuracies
 from carnotlab.runs.run import RunResult
+from carnotlab.studies.errors import mean_of
 from carnotlab.studies.infinite_width.convolution_verdicts import (
     DENSE,
     FLAT,
@@ -18,8 +19,8 @@ from carnotlab.studies.infinite_width.convolution_verdicts import (
     TRAINED,
     label_of,
 )
-from carnotlab.studies.study import Results, Rows, StudyResult
-from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
+from carnotlab.studies.study import Results, StudyResult
+from carnotlab.studies.style import COLOURS, LINES, MARKERS, headline, ink
 
 KINDS = (POOLED, FLAT, DENSE, TRAINED)
 
@@ -45,11 +46,10 @@ def draw_small_data(result: StudyResult) -> Figure:
         if column == len(names) - 1:
             above.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.02, 1.0))
             below.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.02, 1.0))
-    figure.suptitle(
+    headline(
+        figure,
         "Convolution and pooling help as images grow in number, and only while pixels keep their "
         "order",
-        x=0.01,
-        ha="left",
     )
     return figure
 
@@ -130,7 +130,7 @@ def _draw_band(
     label: bool = True,
 ) -> None:
     """Draw means over draws with their bootstrap intervals; infinite nets are joined by lines."""
-    intervals = [bootstrap(_mean(values[:, i]), len(values)) for i in range(values.shape[1])]
+    intervals = [bootstrap(mean_of(values[:, i]), len(values)) for i in range(values.shape[1])]
     mean = np.array([each.value for each in intervals])
     low = np.array([each.low for each in intervals])
     high = np.array([each.high for each in intervals])
@@ -149,13 +149,6 @@ def _draw_band(
         mfc="none" if change else colour,
         label=(f"{kind}, {change}" if change else kind) if label else None,
     )
-
-
-def _mean(values: np.ndarray):
-    def statistic(rows: Rows) -> float:
-        return float(np.mean(values[rows]))
-
-    return statistic
 
 
 def _label_sizes(axes: Axes, sizes: list[int]) -> None:

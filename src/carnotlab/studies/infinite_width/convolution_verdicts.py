@@ -7,6 +7,7 @@ from carnotlab.core.verdicts import Role, Tolerance
 from carnotlab.runs.kernel_curves import FIRST_KERNEL
 from carnotlab.runs.learning_curves import CHANCE, accuracies
 from carnotlab.runs.run import RunResult
+from carnotlab.studies.errors import largest_of
 from carnotlab.studies.study import Judgement, Results, Rows, Statistic
 
 POOLED = "convolution, pooling"
@@ -96,4 +97,4 @@ def kernel_difference(before: RunResult, after: RunResult) -> Statistic:
     """Return the statistic that is the largest relative difference of the first kernels."""
     one, other = (result.observation[FIRST_KERNEL.name].values for result in (before, after))
     gaps = np.abs(one - other).max(axis=(1, 2)) / np.abs(one).max(axis=(1, 2))
-    return lambda rows: float(np.max(gaps[rows]))
+    return largest_of(gaps)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.core.verdicts import Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
@@ -38,7 +38,9 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
+from carnotlab.studies.style import headline
 from carnotlab.tasks.digits import Digits
 from carnotlab.theories.correlation_map import critical_weight_variance, phase
 from carnotlab.theories.signal_propagation import SignalPropagation
@@ -133,7 +135,7 @@ class DepthAndOrderToChaos(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return signals in each phase, two controls, and training over variances and depths."""
-        chosen = _own(settings)
+        chosen = ChaosSettings.of(settings)
         bias, edge = chosen.bias_variance, edge_of_chaos(chosen)
         theory = SignalPropagation(chosen.probe)
         ignorant = SignalPropagation(chosen.probe, biases=False)
@@ -155,7 +157,7 @@ class DepthAndOrderToChaos(Study):
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge correlations, gradients and depth scales, then which networks train."""
         del labels
-        chosen = _own(settings)
+        chosen = ChaosSettings.of(settings)
         ignored, narrow = "control: order, biases ignored", "control: chaos, narrow"
         of_correlation = [
             _of_signal(label, CORRELATION)
@@ -183,7 +185,7 @@ class DepthAndOrderToChaos(Study):
         grid = figure.add_gridspec(2, 3, height_ratios=(3, 1))
         courses = figure.add_subplot(grid[0, 0])
         strip = figure.add_subplot(grid[1, 0], sharex=courses)
-        chosen = _own(result.settings)
+        chosen = ChaosSettings.of(result.settings)
         draw_correlations(courses, strip, result.results, CORRELATION.error)
         draw_gradients(figure.add_subplot(grid[:, 1]), result.results)
         variances = trained_variances(chosen)
@@ -196,10 +198,9 @@ class DepthAndOrderToChaos(Study):
         draw_trained(
             figure.add_subplot(grid[:, 2]), variances, chosen.depths, shares, chosen.bias_variance
         )
-        figure.suptitle(
+        headline(
+            figure,
             "Networks train as deep as their signals reach: lines theory, marks and bands networks",
-            x=0.01,
-            ha="left",
         )
         return figure
 
@@ -212,11 +213,6 @@ def edge_of_chaos(settings: ChaosSettings) -> float:
 def trained_variances(settings: ChaosSettings) -> tuple[float, ...]:
     """Return the weight variances of trained networks, rising, the edge among them."""
     return tuple(sorted({*settings.variances, edge_of_chaos(settings)}))
-
-
-def _own(settings: Settings) -> ChaosSettings:
-    assert isinstance(settings, ChaosSettings)
-    return settings
 
 
 def _task(settings: ChaosSettings) -> Digits:
@@ -273,20 +269,18 @@ def _trained(settings: ChaosSettings, variance: float, depth: int) -> Arm:
     return Arm(_label(variance, depth), run)
 
 
-def _role(label: str) -> Role:
-    return "control" if label.startswith("control") else "test"
-
-
 def _of_signal(label: str, tolerance: Tolerance) -> Judgement:
     gap = correlation_gap if tolerance is CORRELATION else gradient_rate_gap
-    return Judgement(label, _role(label), tolerance, (label,), lambda results: gap(results[label]))
+    return Judgement(
+        label, role_of(label), tolerance, (label,), lambda results: gap(results[label])
+    )
 
 
 def _of_depth_scale(settings: ChaosSettings, label: str, bias_variance: float) -> Judgement:
     scale = phase(Tanh(), settings.order, bias_variance).correlation_depth
     return Judgement(
         label,
-        _role(label),
+        role_of(label),
         DEPTH_SCALE,
         (label,),
         lambda results: depth_scale_gap(results[label], scale),
@@ -309,7 +303,7 @@ def _of_trainable_depth(settings: ChaosSettings, label: str, bias_variance: floa
         return trainable_depth_gap(runs, depths, reach)
 
     return Judgement(
-        label, _role(label), TRAINABLE_DEPTH, tuple(arm for c in columns for arm in c), error
+        label, role_of(label), TRAINABLE_DEPTH, tuple(arm for c in columns for arm in c), error
     )
 
 
@@ -320,4 +314,4 @@ def _at_the_deepest(settings: ChaosSettings, label: str, variance: float) -> Jud
         shares = learned(results[arm])
         return lambda rows: 1.0 - float(np.mean(shares[rows]))
 
-    return Judgement(label, _role(label), EDGE, (arm,), error)
+    return Judgement(label, role_of(label), EDGE, (arm,), error)

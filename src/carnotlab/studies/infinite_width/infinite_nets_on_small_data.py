@@ -13,6 +13,7 @@ from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Role, Tolerance
 from carnotlab.estimators.small_data_protocol import FAMILIES
 from carnotlab.studies.data_folder import VARIABLE, find_data
+from carnotlab.studies.errors import mean_of
 from carnotlab.studies.infinite_width.small_data_panels import (
     accuracies,
     accuracy_table,
@@ -36,6 +37,7 @@ from carnotlab.studies.study import (
     Study,
     StudyResult,
 )
+from carnotlab.studies.style import headline
 from carnotlab.tasks.small_data_sets import SmallDataSet, bundled_sets
 from carnotlab.tasks.uci_files import read_set, set_names
 
@@ -105,7 +107,7 @@ class InfiniteNetsOnSmallData(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return one arm for each family of kernels, all on the same sets."""
-        chosen = _own(settings)
+        chosen = SmallDataSettings.of(settings)
         sets, skipped = _sets(chosen)
         if not sets:
             return (), skipped
@@ -115,7 +117,7 @@ class InfiniteNetsOnSmallData(Study):
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge errors against rivals, and what is left with labels shuffled; then controls."""
         del labels
-        judged = _own(settings).judged
+        judged = SmallDataSettings.of(settings).judged
         unknown = [name for name in judged if name not in RIVALS]
         require(
             not unknown,
@@ -177,17 +179,11 @@ class InfiniteNetsOnSmallData(Study):
         draw_gains(right, result.results, order, RIVALS)
         left.set_ylim(-0.6, len(order) - 0.4)
         right.set_ylim(-1.8, len(order) - 0.4)
-        figure.suptitle(
+        headline(
+            figure,
             "On small sets the tangent kernel beats a linear machine and matches a Gaussian kernel",
-            x=0.01,
-            ha="left",
         )
         return figure
-
-
-def _own(settings: Settings) -> SmallDataSettings:
-    assert isinstance(settings, SmallDataSettings)
-    return settings
 
 
 def _sets(settings: SmallDataSettings) -> tuple[tuple[SmallDataSet, ...], tuple[str, ...]]:
@@ -255,4 +251,4 @@ def _gain(results: Results, *, shuffled: bool) -> Statistic:
     """Accuracy above the largest class's share where it is above, mean over sets."""
     majority = np.asarray(results["NTK"].prediction[MAJORITY.name].values)
     gains = np.maximum(_accuracies(results, "NTK", shuffled=shuffled) - majority, 0.0)
-    return lambda rows: float(gains[rows].mean())
+    return mean_of(gains)

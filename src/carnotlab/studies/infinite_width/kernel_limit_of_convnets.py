@@ -1,15 +1,11 @@
 """Do convolutional networks approach their kernel of infinite width as channels are added?"""
 
-from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance, bootstrap
+from carnotlab.core.verdicts import Role, Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At, Logarithmically
@@ -17,13 +13,13 @@ from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import TEST_PREDICTION
 from carnotlab.networks.description import Network
 from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
-from carnotlab.runs.run import Run, RunResult
+from carnotlab.runs.run import Run
+from carnotlab.studies.infinite_width.channel_gaps import arm_label, at_the_end, by_limit, exponent
+from carnotlab.studies.infinite_width.channel_panels import draw_gaps, draw_losses, draw_outputs
 from carnotlab.studies.infinite_width.small_convnets import ARCHITECTURES, small_convnet
 from carnotlab.studies.infinite_width.step_sizes import largest_eigenvalue
 from carnotlab.studies.infinite_width.width_gaps import (
-    kernel_gap,
     mean_prediction_gap,
-    width_exponent,
 )
 from carnotlab.studies.study import (
     Arm,
@@ -35,10 +31,12 @@ from carnotlab.studies.study import (
     Study,
     StudyResult,
 )
-from carnotlab.studies.style import COLOURS, MARKERS, draw_experiment, draw_theory, ink
+from carnotlab.studies.style import (
+    headline,
+)
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.digits import Digits
-from carnotlab.theories.lazy_kernel import FROM_START, LazyKernel
+from carnotlab.theories.lazy_kernel import LazyKernel
 from carnotlab.theories.tangent_kernel_limit import TangentKernelLimit
 
 KERNEL_SLOPE = Tolerance(
@@ -116,7 +114,7 @@ class KernelLimitOfConvnets(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return kernels at the start for each architecture, then training, then mean field."""
-        chosen = _own(settings)
+        chosen = ConvnetSettings.of(settings)
         task = _task(chosen)
         arms: list[Arm] = []
         for label in _kernel_labels(chosen):
@@ -136,7 +134,7 @@ class KernelLimitOfConvnets(Study):
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge powers of channels and mean predictions; then pooled nets by the other limit."""
         del labels
-        chosen = _own(settings)
+        chosen = ConvnetSettings.of(settings)
         span = f"{chosen.channels[0]} to {chosen.channels[-1]} channels"
         widest = chosen.trained[-1]
 
@@ -145,12 +143,12 @@ class KernelLimitOfConvnets(Study):
                 power = exponent(results, label, limit, chosen.channels)
                 return lambda rows: abs(power(rows) + 0.5)
 
-            arms = tuple(_label(label, number) for number in chosen.channels)
+            arms = tuple(arm_label(label, number) for number in chosen.channels)
             name = f"{label}, {span}" + ("" if limit == label else f", by the limit of {limit}")
             return Judgement(name, role, KERNEL_SLOPE, arms, error)
 
         def prediction(label: str, limit: str, role: Role) -> Judgement:
-            arm, other = _label(label, widest), _label(limit, widest)
+            arm, other = arm_label(label, widest), arm_label(limit, widest)
             name = arm + ("" if limit == label else f", by the limit of {limit}")
             return Judgement(
                 name,
@@ -172,44 +170,14 @@ class KernelLimitOfConvnets(Study):
     def figure(self, result: StudyResult) -> Figure:
         """Draw distances against channels, loss over training, and single and mean outputs."""
         figure = Figure(figsize=(11.5, 4.2))
-        chosen = _own(result.settings)
+        chosen = ConvnetSettings.of(result.settings)
         gaps, loss, outputs = figure.subplots(1, 3)
-        _draw_gaps(gaps, result, chosen)
-        _draw_losses(loss, result, chosen)
-        _draw_outputs(outputs, result, chosen)
-        figure.suptitle(
-            "Convolutional networks with many channels learn as their own kernel says",
-            x=0.01,
-            ha="left",
-        )
+        labels = _kernel_labels(chosen)
+        draw_gaps(gaps, result.results, labels, chosen.channels, chosen.seeds * chosen.members)
+        draw_losses(loss, result.results, chosen.trained[-1])
+        draw_outputs(outputs, result.results, chosen.trained[-1])
+        headline(figure, "Convolutional networks with many channels learn as their own kernel says")
         return figure
-
-
-def exponent(results: Results, label: str, limit: str, channels: tuple[int, ...]) -> Statistic:
-    """Return the power of channels in the distance of kernels from the limit of other arms."""
-    gaps = [kernel_gap(by_limit(results, _label(label, n), _label(limit, n))) for n in channels]
-    return lambda rows: width_exponent(np.array(channels), np.array([gap(rows) for gap in gaps]))
-
-
-def by_limit(results: Results, arm: str, other: str) -> RunResult:
-    """Return one arm's networks beside what is predicted for another arm."""
-    return replace(results[arm], prediction=results[other].prediction)
-
-
-def at_the_end(result: RunResult) -> RunResult:
-    """Return a run's start and end alone: in between little is learned to be relative to."""
-    ends = {"time": [0, -1]}
-    prediction, observation = result.prediction.isel(ends), result.observation.isel(ends)
-    return replace(result, prediction=prediction, observation=observation)
-
-
-def _own(settings: Settings) -> ConvnetSettings:
-    assert isinstance(settings, ConvnetSettings)
-    return settings
-
-
-def _label(kind: str, channels: int) -> str:
-    return f"{kind}, {channels} channels"
 
 
 def _kernel_labels(settings: ConvnetSettings) -> list[str]:
@@ -246,7 +214,9 @@ def _kernel_arm(settings: ConvnetSettings, task: Task, label: str, channels: int
     network = _network(settings, task, architecture, channels, NTK(), kind == "covariance")
     experiment = Experiment(task, network, Training(duration=1, record=At((0.0,))))
     seeds = tuple(range(settings.seeds * settings.members))
-    return Arm(_label(label, channels), Run(experiment, TangentKernelLimit(settings.probe), seeds))
+    return Arm(
+        arm_label(label, channels), Run(experiment, TangentKernelLimit(settings.probe), seeds)
+    )
 
 
 def _training_arm(
@@ -262,91 +232,4 @@ def _training_arm(
     training = Training(GradientDescent(rate), duration=settings.steps, record=record)
     name = "mean field" if isinstance(kind, MeanField) else "trained"
     run = Run(Experiment(task, network, training), LazyKernel(), tuple(range(settings.seeds)))
-    return Arm(_label(f"{name}, {architecture}", channels), run)
-
-
-def _draw_gaps(axes: Axes, result: StudyResult, settings: ConvnetSettings) -> None:
-    channels = np.array(settings.channels)
-    kernel = "tangent kernel, "
-    drawn = [(label, label) for label in _kernel_labels(settings)]
-    drawn.append((kernel + "pooling", kernel + "no pooling"))
-    for index, (label, limit) in enumerate(drawn):
-        gaps = [
-            kernel_gap(by_limit(result.results, _label(label, n), _label(limit, n)))
-            for n in settings.channels
-        ]
-        intervals = [bootstrap(gap, settings.seeds * settings.members) for gap in gaps]
-        values = np.array([interval.value for interval in intervals])
-        errors = [
-            [v.value - v.low for v in intervals],
-            [v.high - v.value for v in intervals],
-        ]
-        slope = bootstrap(
-            exponent(result.results, label, limit, settings.channels),
-            settings.seeds * settings.members,
-        )
-        words = label.replace(kernel, "") if limit == label else "pooling, by the other limit"
-        axes.errorbar(
-            channels,
-            values,
-            np.maximum(errors, 0.0),
-            fmt=MARKERS[index % len(MARKERS)],
-            color=COLOURS[index % len(COLOURS)],
-            ms=4,
-            lw=1,
-            label=f"{words}: {slope.value:+.2f} [{slope.low:+.2f}, {slope.high:+.2f}]",
-        )
-        if limit == label:
-            # Anchored at the middle: its slope is the theory's, only its height is the data's.
-            middle = len(channels) // 2
-            line = values[middle] * (channels / channels[middle]) ** -0.5
-            axes.plot(channels, line, color=ink(), lw=0.9, label=None if index else "slope -1/2")
-    axes.set(
-        title="distance from infinitely many channels",
-        xlabel="channels",
-        ylabel="relative gap of kernels",
-        xscale="log",
-        yscale="log",
-    )
-    axes.set_xticks(channels, [str(number) for number in channels])
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(axes.get_ylim()[0] / 2.2, None)
-    axes.legend(fontsize="x-small", loc="lower left")
-
-
-def _draw_losses(axes: Axes, result: StudyResult, settings: ConvnetSettings) -> None:
-    for index, architecture in enumerate(ARCHITECTURES):
-        run = result.results[_label(f"trained, {architecture}", settings.trained[-1])]
-        time = np.asarray(run.observation["time"].values)
-        seen = np.asarray(run.observation["test_loss"].values, dtype=np.float64)
-        draw_experiment(axes, time, seen, index, architecture)
-        theory = np.asarray(run.prediction["test_loss"].values)
-        draw_theory(axes, time, theory, index, f"{architecture}, limit")
-    axes.set(title=f"held-out loss, {settings.trained[-1]} channels", xlabel="steps", ylabel="loss")
-    axes.set_xscale("symlog", linthresh=1.0)
-    axes.legend(fontsize="x-small")
-
-
-def _draw_outputs(axes: Axes, result: StudyResult, settings: ConvnetSettings) -> None:
-    """Held-out outputs of pooled networks at the end, averaged over the ensemble, by each limit."""
-    arm, other = (
-        result.results[_label(f"trained, {name}", settings.trained[-1])]
-        for name in ("pooling", "no pooling")
-    )
-    rich = result.results[_label("mean field, pooling", settings.trained[-1])]
-    shown = (
-        ("pooling, by its limit", arm, arm, 0),
-        ("pooling, by the limit without", arm, other, 1),
-        ("mean field, by the limit", rich, rich, 3),
-    )
-    limits: list[float] = []
-    for label, seen, expected, index in reversed(shown):
-        x = np.asarray(expected.prediction[FROM_START.name].values)[:, -1].mean(axis=0).ravel()
-        y = np.asarray(seen.observation[TEST_PREDICTION.name].values)[:, -1].mean(axis=0).ravel()
-        axes.plot(x, y, MARKERS[index], color=COLOURS[index], ms=2.2, alpha=0.6, lw=0, label=label)
-        limits += [float(x.min()), float(x.max())]
-    ends = [min(limits), max(limits)]
-    axes.plot(ends, ends, color=ink(), lw=0.9)
-    axes.set(title="mean held-out outputs at the end", xlabel="predicted", ylabel="trained")
-    axes.legend(fontsize="x-small", markerscale=2)
+    return Arm(arm_label(f"{name}, {architecture}", channels), run)

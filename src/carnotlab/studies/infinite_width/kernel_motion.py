@@ -5,8 +5,8 @@ from jaxtyping import Float
 
 from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted
-from carnotlab.studies.infinite_width.width_gaps import width_exponent
+from carnotlab.studies.errors import observed, predicted, root_mean_of
+from carnotlab.studies.infinite_width.width_gaps import exponent_of
 from carnotlab.studies.study import Results, Statistic
 
 
@@ -24,8 +24,7 @@ def relative_changes(result: RunResult) -> Float[np.ndarray, "seed time"]:
 
 def kernel_motion(result: RunResult) -> Statistic:
     """Return the relative change of the kernel over the whole of training, root mean square."""
-    squares = relative_changes(result)[:, -1] ** 2
-    return lambda rows: float(np.sqrt(squares[rows].mean()))
+    return root_mean_of(relative_changes(result)[:, -1] ** 2)
 
 
 def trained_kernel_gap(result: RunResult) -> Statistic:
@@ -41,7 +40,7 @@ def trained_kernel_gap(result: RunResult) -> Statistic:
 def motion_exponent(results: Results, label: str, widths: tuple[int, ...]) -> Statistic:
     """Return the power of width in `kernel_motion` of the arms ``"{label}, width {width}"``."""
     motions = [kernel_motion(results[f"{label}, width {width}"]) for width in widths]
-    return lambda rows: width_exponent(np.array(widths), np.array([one(rows) for one in motions]))
+    return exponent_of(widths, motions)
 
 
 def outside(value: float, low: float, high: float) -> float:

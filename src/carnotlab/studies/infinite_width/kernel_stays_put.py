@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance, bootstrap
+from carnotlab.core.verdicts import Role, Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Logarithmically
@@ -21,12 +19,11 @@ from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
 from carnotlab.runs.run import Run
 from carnotlab.studies.data_folder import VARIABLE, find_data
 from carnotlab.studies.infinite_width.kernel_motion import (
-    kernel_motion,
     motion_exponent,
     outside,
-    relative_changes,
     trained_kernel_gap,
 )
+from carnotlab.studies.infinite_width.motion_panels import draw_courses, draw_motion
 from carnotlab.studies.infinite_width.step_sizes import largest_eigenvalue
 from carnotlab.studies.study import (
     Arm,
@@ -38,7 +35,9 @@ from carnotlab.studies.study import (
     Study,
     StudyResult,
 )
-from carnotlab.studies.style import COLOURS, LINES, MARKERS, draw_experiment, ink
+from carnotlab.studies.style import (
+    headline,
+)
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.user_file import from_file
@@ -136,7 +135,7 @@ class KernelStaysPut(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return training at every width, for each data set, activation and parameterization."""
-        chosen = _own(settings)
+        chosen = StaysPutSettings.of(settings)
         arms: list[Arm] = []
         skipped: list[str] = []
         for name in _sets(chosen):
@@ -158,7 +157,7 @@ class KernelStaysPut(Study):
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge the powers of width, where the widest kernels end, and what must not hold."""
-        chosen = _own(settings)
+        chosen = StaysPutSettings.of(settings)
         found: list[Judgement] = []
         for name in _sets(chosen):
             if any(label.startswith(f"{name}, ") for label in labels):
@@ -168,12 +167,15 @@ class KernelStaysPut(Study):
     def figure(self, result: StudyResult) -> Figure:
         """Draw the change against width with the theory's powers, and over training."""
         figure = Figure(figsize=(11.5, 4.0))
-        chosen = _own(result.settings)
+        chosen = StaysPutSettings.of(result.settings)
         name = next(iter(result.results)).split(", ")[0]
         lazy, rich, course = figure.subplots(1, 3)
         for axes, kind in ((lazy, "NTK"), (rich, "mean field")):
             for index, activation in enumerate(ACTIVATIONS):
-                _draw_motion(axes, result, chosen, f"{name}, {activation}, {kind}", index)
+                label = f"{name}, {activation}, {kind}"
+                draw_motion(
+                    axes, result.results, chosen.widths, fitted_widths(chosen), label, index
+                )
             axes.set(xlabel="width", xscale="log", yscale="log")
             axes.set_xticks(chosen.widths, [str(width) for width in chosen.widths])
             axes.xaxis.set_minor_formatter(NullFormatter())
@@ -186,12 +188,8 @@ class KernelStaysPut(Study):
         rich.set_ylim(min(low, 0.3), max(high, 10.0))
         for axes in (lazy, rich):
             axes.legend(fontsize="small", loc="lower left")
-        _draw_courses(course, result, chosen, name)
-        figure.suptitle(
-            "A wide network's kernel stays put, or moves, by its parameterization",
-            x=0.01,
-            ha="left",
-        )
+        draw_courses(course, result.results, chosen.widths, name)
+        headline(figure, "A wide network's kernel stays put, or moves, by its parameterization")
         return figure
 
 
@@ -238,11 +236,6 @@ def _judgements(settings: StaysPutSettings, name: str) -> list[Judgement]:
         power(rectifier + "mean field", "control", RECTIFIER, from_range),
         place("mean field", "control"),
     ]
-
-
-def _own(settings: Settings) -> StaysPutSettings:
-    assert isinstance(settings, StaysPutSettings)
-    return settings
 
 
 def _sets(settings: StaysPutSettings) -> tuple[str, ...]:
@@ -297,62 +290,3 @@ def _arm(
         Experiment(task, network, training), TangentKernelLimit(), tuple(range(settings.seeds))
     )
     return Arm(f"{name}, {activation}, {kind}, width {width}", run)
-
-
-def _draw_motion(
-    axes: Axes, result: StudyResult, settings: StaysPutSettings, label: str, index: int
-) -> None:
-    """Draw the change at the end against width, and the theory's power through the widest."""
-    widths = np.array(settings.widths)
-    runs = [result.results[f"{label}, width {width}"] for width in widths]
-    seeds = runs[0].observation.sizes["seed"]
-    intervals = [bootstrap(kernel_motion(run), seeds) for run in runs]
-    values = np.array([interval.value for interval in intervals])
-    if not np.isfinite(values).all():
-        return
-    errors = [
-        [max(v.value - v.low, 0.0) if np.isfinite(v.low) else 0.0 for v in intervals],
-        [max(v.high - v.value, 0.0) if np.isfinite(v.high) else 0.0 for v in intervals],
-    ]
-    slope = bootstrap(motion_exponent(result.results, label, fitted_widths(settings)), seeds)
-    activation = label.split(", ")[1]
-    axes.errorbar(
-        widths,
-        values,
-        errors,
-        fmt=MARKERS[index],
-        color=COLOURS[index],
-        ms=4.5,
-        lw=1,
-        label=f"{activation}: {slope.value:+.2f} [{slope.low:+.2f}, {slope.high:+.2f}]",
-    )
-    # Anchored at a width where the change is small: slopes are theory's, heights are the data's.
-    middle = len(widths) // 2
-    ratios = widths / widths[middle]
-    if label.endswith("mean field"):
-        shown = None if index else "slope 0"
-        axes.plot(widths, values[middle] * ratios**0.0, color=ink(), lw=0.9, label=shown)
-    elif activation == "smooth":
-        axes.plot(widths, values[middle] / ratios, color=ink(), lw=0.9, label="slope -1")
-        bound = values[middle] * ratios**-0.5
-        axes.plot(widths, bound, color=ink(), lw=0.9, ls=LINES[3], label="bound: slope -1/2")
-    else:
-        slow, fast = values[middle] * ratios**-0.75, values[middle] / ratios
-        shown = "slopes -1 to -3/4"
-        axes.fill_between(widths, slow, fast, color=ink(), alpha=0.15, lw=0, label=shown)
-
-
-def _draw_courses(axes: Axes, result: StudyResult, settings: StaysPutSettings, name: str) -> None:
-    """Draw the change over training, lazy at three widths and rich at the widest."""
-    widths = settings.widths
-    shown = [
-        *(("NTK", width) for width in (widths[0], widths[len(widths) // 2], widths[-1])),
-        ("mean field", widths[-1]),
-    ]
-    for index, (kind, width) in enumerate(shown):
-        run = result.results[f"{name}, smooth, {kind}, width {width}"]
-        time = np.asarray(run.observation["time"].values)
-        draw_experiment(axes, time[1:], relative_changes(run)[:, 1:], index, f"{kind}, {width}")
-    axes.set(title="over training, smooth activation", xlabel="steps", xscale="log", yscale="log")
-    axes.set_ylim(axes.get_ylim()[0] / 8.0, None)
-    axes.legend(fontsize="small", loc="lower right", ncols=2)

@@ -10,7 +10,7 @@ from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.measures.learned_share import LEARNED_SHARE
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.errors import observed, predicted
-from carnotlab.studies.infinite_width.width_gaps import width_exponent
+from carnotlab.studies.infinite_width.width_gaps import exponent_of
 from carnotlab.studies.study import Rows, Statistic
 
 
@@ -82,10 +82,5 @@ def best_learning_time(runs: Sequence[RunResult]) -> Statistic:
 
 def time_growth(columns: Sequence[Sequence[RunResult]], depths: Sequence[int]) -> Statistic:
     """Return by which power of depth the shortest learning time grows; 0 where it falls."""
-    times = [best_learning_time(runs) for runs in columns]
-
-    def statistic(rows: Rows) -> float:
-        found = np.array([time(rows) for time in times])
-        return max(width_exponent(np.array(depths), found), 0.0)
-
-    return statistic
+    power = exponent_of(depths, [best_learning_time(runs) for runs in columns])
+    return lambda rows: max(power(rows), 0.0)

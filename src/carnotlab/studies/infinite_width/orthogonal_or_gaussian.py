@@ -1,28 +1,27 @@
 """What does it change to start from orthogonal rather than from Gaussian weights, and what not?"""
 
-import math
-from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Role, Tolerance
-from carnotlab.experiment.experiment import Experiment
-from carnotlab.experiment.rules import GradientDescent
-from carnotlab.experiment.times import At, Logarithmically
-from carnotlab.experiment.training import Training
 from carnotlab.measures.jacobian import JACOBIAN_SPREAD
 from carnotlab.measures.kernel_change import TANGENT_KERNEL
-from carnotlab.measures.learned_share import LEARNED_SHARE, learned_share
-from carnotlab.networks.activations import Activation, Linear, Polynomial, Relu, Tanh
-from carnotlab.networks.architectures import mlp
-from carnotlab.networks.description import Network
-from carnotlab.networks.initialisation import Gaussian, Initialisation, Orthogonal
-from carnotlab.networks.layers import Dense
-from carnotlab.networks.parameterization import NTK, Standard
-from carnotlab.runs.run import Run
+from carnotlab.measures.learned_share import LEARNED_SHARE
+from carnotlab.studies.infinite_width.orthogonal_arms import (
+    SPECTRA,
+    STARTS,
+    UNSCALED,
+    OrthogonalSettings,
+    deep_arm,
+    deep_label,
+    kernel_arm,
+    lazy_arm,
+    spectrum_arm,
+    spectrum_label,
+    unscaled_arm,
+)
 from carnotlab.studies.infinite_width.orthogonal_gaps import (
     course_difference,
     kernel_difference,
@@ -35,8 +34,7 @@ from carnotlab.studies.infinite_width.orthogonal_panels import (
     draw_spreads,
     draw_times,
 )
-from carnotlab.studies.infinite_width.step_sizes import largest_eigenvalue
-from carnotlab.studies.infinite_width.width_gaps import kernel_gap, width_exponent
+from carnotlab.studies.infinite_width.width_gaps import exponent_of, kernel_gap
 from carnotlab.studies.study import (
     Arm,
     Judgement,
@@ -47,11 +45,7 @@ from carnotlab.studies.study import (
     Study,
     StudyResult,
 )
-from carnotlab.tasks.digits import Digits
-from carnotlab.tasks.gaussian_regression import GaussianRegression
-from carnotlab.theories.jacobian_spectrum import JacobianSpectrum
-from carnotlab.theories.orthogonal_kernel_limit import OrthogonalKernelLimit
-from carnotlab.theories.trainable_depth import TrainableDepth
+from carnotlab.studies.style import headline
 
 SPREAD = Tolerance(
     JACOBIAN_SPREAD,
@@ -93,29 +87,6 @@ TIME_GROWTH = Tolerance(
     "slowest growth known of starts without isometry; a grid of rates with factors of four blurs "
     "each time by up to a factor of two, as much at any depth",
 )
-STARTS = ("Gaussian", "orthogonal")
-
-
-class OrthogonalSettings(Settings, frozen=True, kw_only=True):
-    """Settings of `OrthogonalOrGaussian`; ``layers`` are weight layers of the spectra.
-
-    ``widths`` are those of the kernels, the last that of lazy training; ``depths`` count hidden
-    layers of the deep trained networks, of 64 units each as the digits have pixels; ``gain`` is
-    the squared gain of theirs, just beyond the edge of chaos.
-    """
-
-    seeds: int = 4
-    width: int = 128
-    layers: tuple[int, ...] = (2, 4, 8)
-    widths: tuple[int, ...] = (64, 128, 256, 512)
-    probe: int = 8
-    depths: tuple[int, ...] = (4, 12, 36)
-    rates: tuple[float, ...] = (0.024, 0.096, 0.384)
-    gain: float = 1.05
-    steps: int = 256
-    samples: int = 100
-    lazy_steps: int = 100
-    step: float = 0.5
 
 
 class OrthogonalOrGaussian(Study):
@@ -149,30 +120,30 @@ class OrthogonalOrGaussian(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return spectra over depth, kernels over width, lazy training, and deep training."""
-        chosen = _own(settings)
+        chosen = OrthogonalSettings.of(settings)
         arms = [
-            _spectrum(chosen, unit, start, layers)
+            spectrum_arm(chosen, unit, start, layers)
             for unit, start in SPECTRA
             for layers in chosen.layers
         ]
         for start in STARTS:
-            arms += [_kernel(chosen, start, width) for width in chosen.widths]
-            arms.append(_lazy(chosen, start))
+            arms += [kernel_arm(chosen, start, width) for width in chosen.widths]
+            arms.append(lazy_arm(chosen, start))
             arms += [
-                _deep(chosen, start, depth, rate)
+                deep_arm(chosen, start, depth, rate)
                 for depth in chosen.depths
                 for rate in chosen.rates
             ]
-        arms += [_unscaled(chosen, width) for width in chosen.widths]
+        arms += [unscaled_arm(chosen, width) for width in chosen.widths]
         return tuple(arms), ()
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge spectra, kernels of both starts and between them, lazy courses, learning times."""
         del labels
-        chosen = _own(settings)
+        chosen = OrthogonalSettings.of(settings)
         deepest, widest = chosen.layers[-1], chosen.widths[-1]
         spreads = [
-            _of_spread(_spectrum_label(unit, start, layers))
+            _of_spread(spectrum_label(unit, start, layers))
             for unit, start in SPECTRA
             for layers in chosen.layers
         ]
@@ -188,7 +159,7 @@ class OrthogonalOrGaussian(Study):
         pairs = (f"Gaussian kernel, width {widest}", f"orthogonal kernel, width {widest}")
         wrong = (f"Gaussian kernel, width {widest}", f"{UNSCALED}, width {widest}")
         rate = chosen.rates[len(chosen.rates) // 2]
-        deep = tuple(_deep_label(start, chosen.depths[-1], rate) for start in STARTS)
+        deep = tuple(deep_label(start, chosen.depths[-1], rate) for start in STARTS)
         return (
             *spreads,
             *isometry,
@@ -203,7 +174,7 @@ class OrthogonalOrGaussian(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw spreads over depth, kernels' distances over width, and learning times over depth."""
-        chosen = _own(result.settings)
+        chosen = OrthogonalSettings.of(result.settings)
         figure = Figure(figsize=(12.0, 4.4))
         spreads, gaps, times = figure.subplots(1, 3)
         draw_spreads(
@@ -211,7 +182,7 @@ class OrthogonalOrGaussian(Study):
             chosen.layers,
             {
                 f"{unit}, {start}": [
-                    result.results[_spectrum_label(unit, start, layers)] for layers in chosen.layers
+                    result.results[spectrum_label(unit, start, layers)] for layers in chosen.layers
                 ]
                 for unit, start in SPECTRA
             },
@@ -231,152 +202,17 @@ class OrthogonalOrGaussian(Study):
             chosen.depths,
             {
                 start: [
-                    [result.results[_deep_label(start, depth, rate)] for rate in chosen.rates]
+                    [result.results[deep_label(start, depth, rate)] for rate in chosen.rates]
                     for depth in chosen.depths
                 ]
                 for start in STARTS
             },
         )
-        figure.suptitle(
+        headline(
+            figure,
             "Orthogonal weights change deep learning, not wide: lines theory, marks networks",
-            x=0.01,
-            ha="left",
         )
         return figure
-
-
-SPECTRA = (
-    ("linear", "Gaussian"),
-    ("linear", "orthogonal"),
-    ("tanh", "Gaussian"),
-    ("tanh", "orthogonal"),
-    ("rectifier", "orthogonal"),
-)
-UNITS: dict[str, tuple[Activation, float]] = {
-    "linear": (Linear(), 1.0),
-    "tanh": (Tanh(), 1.0),
-    "rectifier": (Relu(), 2.0),
-}
-"""Each at its critical weight variance."""
-
-UNSCALED = "control: orthogonal kernel, first layer unscaled"
-
-
-def _own(settings: Settings) -> OrthogonalSettings:
-    assert isinstance(settings, OrthogonalSettings)
-    return settings
-
-
-def _start(name: str, squared_gain: float) -> Initialisation:
-    return Gaussian() if name == "Gaussian" else Orthogonal(math.sqrt(squared_gain))
-
-
-def _many(settings: OrthogonalSettings) -> tuple[int, ...]:
-    # What is measured at the start costs no training, and second moments need more networks.
-    return tuple(range(4 * settings.seeds))
-
-
-def _digits(settings: OrthogonalSettings) -> Digits:
-    return Digits(settings.samples, 10, standardise="per feature", centre_targets=True)
-
-
-def _spectrum_label(unit: str, start: str, layers: int) -> str:
-    return f"{unit}, {start}, {layers} weight layers"
-
-
-def _spectrum(settings: OrthogonalSettings, unit: str, start: str, layers: int) -> Arm:
-    size = settings.width
-    activation, variance = UNITS[unit]
-    network = mlp(
-        size,
-        (size,) * (layers - 1),
-        size,
-        activation=activation,
-        weight_variance=variance,
-        output_variance=variance,
-        parameterization=Standard(),
-        initialisation=_start(start, variance),
-    )
-    task = GaussianRegression(size, samples=2, outputs=size, held_out=2)
-    experiment = Experiment(task, network, Training(duration=1, record=At((0.0,))))
-    run = Run(experiment, JacobianSpectrum(), _many(settings))
-    return Arm(_spectrum_label(unit, start, layers), run)
-
-
-def wide_network(inputs: int, width: int, start: Initialisation) -> Network:
-    """Return a wide network whose orthogonal weights have entries of the Gaussian ones' variance.
-
-    Orthogonal columns of a first layer with more outputs than inputs keep the length of an input
-    in all, and so spread it over more units: inputs are scaled up by what the first layer lacks.
-    """
-    stretch = width / inputs
-    return Network(
-        inputs,
-        (
-            Polynomial((0.0, math.sqrt(stretch))),
-            Dense(width, 1.0 / stretch),
-            Tanh(),
-            Dense(width),
-            Tanh(),
-            Dense(10),
-        ),
-        NTK(),
-        start,
-    )
-
-
-def _kernel(settings: OrthogonalSettings, start: str, width: int) -> Arm:
-    network = wide_network(64, width, _start(start, 1.0))
-    experiment = Experiment(_digits(settings), network, Training(duration=1, record=At((0.0,))))
-    run = Run(experiment, OrthogonalKernelLimit(settings.probe), _many(settings))
-    return Arm(f"{start} kernel, width {width}", run)
-
-
-def _unscaled(settings: OrthogonalSettings, width: int) -> Arm:
-    network = mlp(
-        64, (width, width), 10, activation=Tanh(), weight_variance=1.0, initialisation=Orthogonal()
-    )
-    experiment = Experiment(_digits(settings), network, Training(duration=1, record=At((0.0,))))
-    theory = OrthogonalKernelLimit(settings.probe, any_gain=True)
-    return Arm(f"{UNSCALED}, width {width}", Run(experiment, theory, _many(settings)))
-
-
-def _lazy(settings: OrthogonalSettings, start: str) -> Arm:
-    # Targets large against outputs at the start, whose scatter would hide what is compared.
-    task, width = replace(_digits(settings), target_scale=5.0), settings.widths[-1]
-    # The kernel depends on no width.
-    rate = settings.step / largest_eigenvalue(wide_network(64, 64, Gaussian()), task)
-    training = Training(
-        GradientDescent(rate),
-        duration=settings.lazy_steps,
-        record=Logarithmically(13),
-    )
-    experiment = Experiment(task, wide_network(64, width, _start(start, 1.0)), training)
-    theory = OrthogonalKernelLimit(settings.probe)
-    run = Run(experiment, theory, tuple(range(settings.seeds)), (learned_share,))
-    return Arm(f"lazy, {start}", run)
-
-
-def _deep_label(start: str, depth: int, rate: float) -> str:
-    return f"deep, {start}, depth {depth}, rate {rate:g}"
-
-
-def _deep(settings: OrthogonalSettings, start: str, depth: int, rate: float) -> Arm:
-    task = _digits(settings)
-    network = mlp(
-        task.input_size,
-        (task.input_size,) * depth,
-        task.output_size,
-        activation=Tanh(),
-        weight_variance=settings.gain,
-        output_variance=settings.gain,
-        parameterization=Standard(),
-        initialisation=_start(start, settings.gain),
-    )
-    training = Training(GradientDescent(rate), duration=settings.steps, record=Logarithmically(25))
-    experiment = Experiment(task, network, training)
-    run = Run(experiment, TrainableDepth(), tuple(range(settings.seeds)))
-    return Arm(_deep_label(start, depth, rate), run)
 
 
 def _of_spread(label: str) -> Judgement:
@@ -384,7 +220,7 @@ def _of_spread(label: str) -> Judgement:
 
 
 def _of_isometry(unit: str, start: str, layers: int) -> Judgement:
-    arm = _spectrum_label(unit, start, layers)
+    arm = spectrum_label(unit, start, layers)
     isometric = start == "orthogonal" and unit != "rectifier"
     label = arm if isometric else f"control: {arm}"
     role: Role = "test" if isometric else "control"
@@ -402,10 +238,8 @@ def _of_kernel_slope(settings: OrthogonalSettings, kind: str) -> Judgement:
     arms = tuple(f"{kind}, width {width}" for width in widths)
 
     def error(results: Results) -> Statistic:
-        gaps = [kernel_gap(results[arm]) for arm in arms]
-        return lambda rows: abs(
-            width_exponent(np.array(widths), np.array([gap(rows) for gap in gaps])) + 0.5
-        )
+        power = exponent_of(widths, [kernel_gap(results[arm]) for arm in arms])
+        return lambda rows: abs(power(rows) + 0.5)
 
     label = f"{kind}, widths {widths[0]} to {widths[-1]}"
     role: Role = "control" if kind == UNSCALED else "test"
@@ -423,7 +257,7 @@ def _between(
 
 def _of_growth(settings: OrthogonalSettings, start: str, role: Role) -> Judgement:
     arms = [
-        [_deep_label(start, depth, rate) for rate in settings.rates] for depth in settings.depths
+        [deep_label(start, depth, rate) for rate in settings.rates] for depth in settings.depths
     ]
 
     def error(results: Results) -> Statistic:

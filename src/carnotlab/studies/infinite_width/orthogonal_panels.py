@@ -13,7 +13,7 @@ from carnotlab.studies.errors import predicted
 from carnotlab.studies.infinite_width.orthogonal_gaps import best_learning_time, spread
 from carnotlab.studies.infinite_width.width_gaps import kernel_gap
 from carnotlab.studies.study import Statistic
-from carnotlab.studies.style import COLOURS, LINES, MARKERS, ink
+from carnotlab.studies.style import COLOURS, LINES, MARKERS, error_bars, ink
 
 
 def draw_spreads(
@@ -106,14 +106,10 @@ def _points(
     joined: bool = False,
 ) -> None:
     values = np.array([one.value for one in found])
-    errors = [
-        [max(one.value - one.low, 0.0) if np.isfinite(one.low) else 0.0 for one in found],
-        [max(one.high - one.value, 0.0) if np.isfinite(one.high) else 0.0 for one in found],
-    ]
     axes.errorbar(
         places,
         values,
-        errors,
+        error_bars(found),
         fmt=MARKERS[index % len(MARKERS)],
         ls=":" if joined else "none",
         color=COLOURS[index % len(COLOURS)],

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from carnotlab.measures.activity import ACTIVITY_CORRELATION, GRADIENT_LENGTH
 from carnotlab.measures.learned_share import LEARNED_SHARE
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted, squared_mean
+from carnotlab.studies.errors import mean_apart, observed, predicted, squared_mean
 from carnotlab.studies.study import Rows, Statistic
 
 
@@ -31,7 +31,7 @@ def gradient_rate_gap(result: RunResult) -> Statistic:
     """
     slopes = gradient_rates(observed(result, GRADIENT_LENGTH)[:, 0])
     expected = float(gradient_rates(predicted(result, GRADIENT_LENGTH)[:, 0])[0])
-    return lambda rows: abs(float(np.mean(slopes[rows])) - expected)
+    return mean_apart(slopes, expected)
 
 
 def gradient_rates(squares: Float[np.ndarray, "seed layers"]) -> Float[np.ndarray, " seed"]:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from carnotlab.core.verdicts import bootstrap
+from carnotlab.studies.errors import mean_of
 from carnotlab.studies.infinite_width.small_data_run import ACCURACY, MAJORITY, SHUFFLED
 from carnotlab.studies.study import Results
 from carnotlab.studies.style import COLOURS, MARKERS, ink
@@ -124,7 +125,7 @@ def draw_gains(axes: Axes, results: Results, order: list[int], rivals: tuple[str
         )
         marker = MARKERS[index]
         axes.plot(means, heights + shift, marker, ms=5, color=COLOURS[index], label=f"over {rival}")
-        whole = bootstrap(lambda rows, means=means: float(means[rows].mean()), len(means))
+        whole = bootstrap(mean_of(means), len(means))
         axes.errorbar(
             [whole.value],
             [-1.2 + shift],

@@ -1,7 +1,6 @@
 """One family of kernels on several small sets: what a study carries out and a store keeps."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -11,7 +10,7 @@ import xarray as xr
 from carnotlab.core.assumptions import Check
 from carnotlab.core.quantities import Quantity
 from carnotlab.estimators.small_data_protocol import FAMILIES, Outcome, protocol
-from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.small_data_sets import SmallDataSet, with_reporting
 
@@ -24,7 +23,7 @@ ABSENT = 0.01
 
 
 @dataclass(frozen=True)
-class SmallDataRun:
+class SmallDataRun(Computable):
     """A family of kernels, by its name in `FAMILIES`, through the protocol on some sets.
 
     In the result, the dimension ``seed`` that verdicts resample is that of the sets.
@@ -33,20 +32,13 @@ class SmallDataRun:
     sets: tuple[SmallDataSet, ...]
     family: str
     splits: int
-    precision: str = "float64"
 
     @property
     def key(self) -> str:
         """A digest of the sets' content, the family, the splits, code, versions and devices."""
         return result_key(self.sets, self.family, self.splits, version("scikit-learn"))
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(
-        self, store: Store | None = None, progress: Callable[[float], None] | None = None
-    ) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Run the protocol on every set; the prediction is what looking at no input would get."""
         del store
         began = time.perf_counter()

@@ -1,13 +1,15 @@
 """How far networks of one width are from infinite width: kernel, predictions, loss."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from jaxtyping import Float, Int
 
 from carnotlab.measures.kernel_change import TANGENT_KERNEL
 from carnotlab.measures.losses import TEST_LOSS, TEST_PREDICTION
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted, squared_mean
-from carnotlab.studies.study import Statistic
+from carnotlab.studies.errors import observed, predicted, root_mean_of, squared_mean
+from carnotlab.studies.study import Results, Statistic
 from carnotlab.theories.lazy_kernel import FROM_START
 
 
@@ -17,7 +19,7 @@ def kernel_gap(result: RunResult) -> Statistic:
     Root mean square over members.
     """
     seen, limit = observed(result, TANGENT_KERNEL)[:, 0], predicted(result, TANGENT_KERNEL)[0, 0]
-    return _root_mean_square(np.sum((seen - limit) ** 2, axis=(1, 2)) / np.sum(limit**2))
+    return root_mean_of(np.sum((seen - limit) ** 2, axis=(1, 2)) / np.sum(limit**2))
 
 
 def prediction_gap(result: RunResult) -> Statistic:
@@ -28,7 +30,7 @@ def prediction_gap(result: RunResult) -> Statistic:
     gap = observed(result, TEST_PREDICTION)[:, -1] - predicted(result, FROM_START)[:, -1]
     size = np.sum(predicted(result, TEST_PREDICTION)[0, -1] ** 2)
     squares = np.sum(gap**2, axis=(1, 2)) / size
-    return _root_mean_square(np.where(np.isfinite(squares), squares, np.inf))
+    return root_mean_of(np.where(np.isfinite(squares), squares, np.inf))
 
 
 def mean_prediction_gap(result: RunResult) -> Statistic:
@@ -52,6 +54,26 @@ def loss_gap(result: RunResult) -> Statistic:
     return lambda rows: float(np.sqrt(np.mean(relative[rows].mean(axis=0) ** 2)))
 
 
+def gap_of(kind: str) -> Callable[[RunResult], Statistic]:
+    """Return the gap of arms of a kind: of kernels at the start, or of predictions."""
+    return kernel_gap if kind == "kernel" else prediction_gap
+
+
+def gap_exponent(results: Results, kind: str, widths: tuple[int, ...]) -> Statistic:
+    """Return the statistic that is the fitted power of width in the gap of one kind of arm."""
+    gaps = [gap_of(kind)(results[f"{kind}, width {width}"]) for width in widths]
+    return exponent_of(widths, gaps)
+
+
+def exponent_of(widths: Sequence[int], gaps: Sequence[Statistic]) -> Statistic:
+    """Return the statistic that is the power of width in gaps, one a width.
+
+    >>> exponent_of((1, 4), (lambda rows: 1.0, lambda rows: 0.5))(np.array([0]))
+    -0.5
+    """
+    return lambda rows: width_exponent(np.array(widths), np.array([gap(rows) for gap in gaps]))
+
+
 def width_exponent(widths: Int[np.ndarray, " widths"], gaps: Float[np.ndarray, " widths"]) -> float:
     """Return the power of width in a gap, by least squares on logarithms.
 
@@ -63,7 +85,3 @@ def width_exponent(widths: Int[np.ndarray, " widths"], gaps: Float[np.ndarray, "
     x, y = np.log(widths), np.log(gaps)
     x = x - x.mean()
     return float(x @ y / (x @ x))
-
-
-def _root_mean_square(squares: Float[np.ndarray, " seeds"]) -> Statistic:
-    return lambda rows: float(np.sqrt(squares[rows].mean()))

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance, bootstrap
+from carnotlab.core.verdicts import Role, Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At, Logarithmically
@@ -20,12 +18,11 @@ from carnotlab.networks.parameterization import NTK, MeanField, Parameterization
 from carnotlab.runs.run import Run, RunResult
 from carnotlab.studies.infinite_width.step_sizes import largest_eigenvalue
 from carnotlab.studies.infinite_width.width_gaps import (
-    kernel_gap,
+    gap_exponent,
     loss_gap,
     mean_prediction_gap,
-    prediction_gap,
-    width_exponent,
 )
+from carnotlab.studies.infinite_width.width_panels import draw_gaps, draw_losses, draw_predictions
 from carnotlab.studies.study import (
     Arm,
     Judgement,
@@ -36,7 +33,9 @@ from carnotlab.studies.study import (
     Study,
     StudyResult,
 )
-from carnotlab.studies.style import COLOURS, LINES, MARKERS, draw_experiment, draw_theory, ink
+from carnotlab.studies.style import (
+    headline,
+)
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.user_file import from_file
@@ -125,7 +124,7 @@ class WidthToKernel(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return, per width: the kernel at the start, training, and mean-field training."""
-        chosen = _own(settings)
+        chosen = WidthSettings.of(settings)
         task = _task(chosen)
         narrowest = _experiment(chosen, task, chosen.widths[0], NTK(), Training()).network
         rate = chosen.step / largest_eigenvalue(narrowest, task)
@@ -139,7 +138,7 @@ class WidthToKernel(Study):
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge both exponents, and prediction and loss of the widest networks; then controls."""
         del labels
-        chosen = _own(settings)
+        chosen = WidthSettings.of(settings)
         widest = chosen.widths[-1]
 
         def slope(kind: str) -> Judgement:
@@ -148,7 +147,7 @@ class WidthToKernel(Study):
             tolerance = KERNEL_SLOPE if kind == "kernel" else PREDICTION_SLOPE
 
             def error(results: Results) -> Statistic:
-                power = exponent(results, kind, fitted)
+                power = gap_exponent(results, kind, fitted)
                 return lambda rows: abs(power(rows) + 0.5)
 
             label = f"{kind}, widths {fitted[0]} to {fitted[-1]}"
@@ -173,12 +172,12 @@ class WidthToKernel(Study):
         """Draw gaps against width with their fitted powers, and the loss over training."""
         figure = Figure(figsize=(11.5, 4.6))
         grid = figure.add_gridspec(2, 3, height_ratios=(3, 1))
-        chosen = _own(result.settings)
+        chosen = WidthSettings.of(result.settings)
         gaps, curve = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1])
         strip = figure.add_subplot(grid[1, 1], sharex=curve)
         own = figure.add_subplot(grid[:, 2])
         for index, kind in enumerate(("kernel", "NTK", "mean field")):
-            _draw_gaps(gaps, result, chosen, kind, index)
+            draw_gaps(gaps, result.results, chosen.widths, fitted_widths(chosen, kind), kind, index)
         gaps.set(
             title="distance from infinite width",
             xlabel="width",
@@ -189,16 +188,10 @@ class WidthToKernel(Study):
         gaps.set_xticks(chosen.widths, [str(width) for width in chosen.widths])
         gaps.xaxis.set_minor_formatter(NullFormatter())
         gaps.legend(fontsize="small")
-        _draw_losses(curve, strip, result, chosen)
-        _draw_predictions(own, result, chosen)
-        figure.suptitle("Wide networks learn as the infinitely wide one", x=0.01, ha="left")
+        draw_losses(curve, strip, result.results, chosen.widths, MEAN_LOSS.error)
+        draw_predictions(own, result.results, chosen.widths[-1])
+        headline(figure, "Wide networks learn as the infinitely wide one")
         return figure
-
-
-def exponent(results: Results, kind: str, widths: tuple[int, ...]) -> Statistic:
-    """Return the statistic that is the fitted power of width in the gap of one kind of arm."""
-    gaps = [_gap(kind)(results[f"{kind}, width {width}"]) for width in widths]
-    return lambda rows: width_exponent(np.array(widths), np.array([gap(rows) for gap in gaps]))
 
 
 def fitted_widths(settings: WidthSettings, kind: str) -> tuple[int, ...]:
@@ -206,15 +199,6 @@ def fitted_widths(settings: WidthSettings, kind: str) -> tuple[int, ...]:
     least = 64 if kind == "kernel" else settings.narrowest
     chosen = tuple(width for width in settings.widths if width >= least)
     return chosen if len(chosen) > 1 else settings.widths[-2:]
-
-
-def _gap(kind: str) -> Callable[[RunResult], Statistic]:
-    return kernel_gap if kind == "kernel" else prediction_gap
-
-
-def _own(settings: Settings) -> WidthSettings:
-    assert isinstance(settings, WidthSettings)
-    return settings
 
 
 def _role(kind: str) -> Role:
@@ -269,92 +253,3 @@ def _training_arm(
     return Arm(
         f"{name}, width {width}", Run(experiment, LazyKernel(), tuple(range(settings.seeds)))
     )
-
-
-def _draw_gaps(
-    axes: Axes, result: StudyResult, settings: WidthSettings, kind: str, index: int
-) -> None:
-    widths = np.array(settings.widths)
-    seeds = result.results[f"{kind}, width {widths[0]}"].observation.sizes["seed"]
-    intervals = [
-        bootstrap(_gap(kind)(result.results[f"{kind}, width {width}"]), seeds) for width in widths
-    ]
-    values = np.array([interval.value for interval in intervals])
-    errors = [
-        [max(v.value - v.low, 0.0) if np.isfinite(v.low) else 0.0 for v in intervals],
-        [max(v.high - v.value, 0.0) if np.isfinite(v.high) else 0.0 for v in intervals],
-    ]
-    fitted = fitted_widths(settings, kind)
-    slope = bootstrap(exponent(result.results, kind, fitted), seeds)
-    names = {"kernel": "kernel at the start", "NTK": "predictions", "mean field": "mean field"}
-    axes.errorbar(
-        widths,
-        values,
-        errors,
-        fmt=MARKERS[index],
-        color=COLOURS[index],
-        ms=4,
-        lw=1,
-        label=f"{names[kind]}: {slope.value:+.2f} [{slope.low:+.2f}, {slope.high:+.2f}]",
-    )
-    if kind != "mean field" and np.isfinite(values).all():
-        # Anchored at the middle width: its slope is the theory's, only its height is the data's.
-        middle = len(widths) // 2
-        axes.plot(
-            widths,
-            values[middle] * (widths / widths[middle]) ** -0.5,
-            color=ink(),
-            lw=0.9,
-            label="slope -1/2" if kind == "kernel" else None,
-        )
-
-
-def _draw_losses(axes: Axes, strip: Axes, result: StudyResult, settings: WidthSettings) -> None:
-    shown = [settings.widths[0], settings.widths[len(settings.widths) // 2], settings.widths[-1]]
-    for index, width in enumerate(shown):
-        run = result.results[f"NTK, width {width}"]
-        time = np.asarray(run.observation["time"].values)
-        theory = np.asarray(run.prediction["test_loss"].values)
-        seen = np.asarray(run.observation["test_loss"].values, dtype=np.float64)
-        draw_experiment(axes, time, seen, index, f"width {width}")
-        strip.plot(time, (seen.mean(axis=0) - theory) / theory, color=COLOURS[index], lw=1)
-        if width == shown[-1]:
-            draw_theory(axes, time, theory, 0, "infinite width")
-            strip.axhspan(-MEAN_LOSS.error, MEAN_LOSS.error, color=ink(), alpha=0.08, lw=0)
-            strip.axhline(0.0, color=ink(), lw=0.6)
-    run = result.results[f"mean field, width {shown[-1]}"]
-    time = np.asarray(run.observation["time"].values)
-    rich = np.asarray(run.observation["test_loss"].values, dtype=np.float64)
-    draw_experiment(axes, time, rich, len(shown), f"mean field, width {shown[-1]}")
-    axes.set(title="held-out loss over training", ylabel="loss", xscale="symlog", yscale="log")
-    axes.set_xscale("symlog", linthresh=1.0)
-    axes.tick_params(labelbottom=False)
-    axes.legend(fontsize="small")
-    strip.set(xlabel="steps", ylabel="relative\ndifference", ylim=(-0.35, 0.35))
-
-
-def _draw_predictions(axes: Axes, result: StudyResult, settings: WidthSettings) -> None:
-    """Held-out outputs of all members at the end, against each member's own prediction."""
-    limits: list[float] = []
-    for index, kind in enumerate(("mean field", "NTK")):
-        run = result.results[f"{kind}, width {settings.widths[-1]}"]
-        seen = np.asarray(run.observation["test_prediction"].values)[:, -1, ::4].ravel()
-        expected = np.asarray(run.prediction["test_prediction_from_start"].values)[:, -1, ::4]
-        axes.plot(
-            expected.ravel()[::3],
-            seen[::3],
-            ".",
-            ms=2,
-            alpha=0.5,
-            rasterized=True,
-            color=COLOURS[2 - index],
-            label=f"{kind}, width {settings.widths[-1]}",
-        )
-        limits += [float(expected.min()), float(expected.max())]
-    axes.plot(
-        [min(limits), max(limits)], [min(limits), max(limits)], color=ink(), lw=0.9, ls=LINES[0]
-    )
-    axes.set(
-        title="held-out outputs at the end", xlabel="predicted from the start", ylabel="trained"
-    )
-    axes.legend(fontsize="small", markerscale=4)

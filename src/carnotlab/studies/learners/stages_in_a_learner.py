@@ -10,7 +10,8 @@ from carnotlab.core.errors import require
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Role, Tolerance
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.data_folder import VARIABLE
+from carnotlab.studies.data_folder import not_found
+from carnotlab.studies.errors import mean_of
 from carnotlab.studies.learners.learner_panels import (
     curves_table,
     draw_claims,
@@ -32,6 +33,7 @@ from carnotlab.studies.study import (
     Study,
     StudyResult,
 )
+from carnotlab.studies.style import headline
 from carnotlab.theories.learners.evidence import Criterion
 from carnotlab.theories.learners.families import Readout
 
@@ -114,7 +116,7 @@ class StagesInALearner(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return trained and plain learners, learners with nothing to be found, and real ones."""
-        own = _own(settings)
+        own = LearnerSettings.of(settings)
         if own.data is not None:
             require(
                 0.0 <= own.chance < 1.0,
@@ -147,10 +149,7 @@ class StagesInALearner(Study):
         for label, read, name in ((PEOPLE_ARM, people, PEOPLE), (RAT_ARM, rat, RAT)):
             seen = read()
             if seen is None:
-                skipped.append(
-                    f"{name} is not in the data folder; name the folder with {VARIABLE}, or give "
-                    "curves of your own with --data"
-                )
+                skipped.append(not_found(name, "curves of your own"))
                 continue
             arms.append(_arm(own, label, Recorded(seen, own.seeds)))
             arms.append(_arm(own, label + SHUFFLED, Recorded(seen, own.seeds, shuffle=True)))
@@ -158,7 +157,7 @@ class StagesInALearner(Study):
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge recovery, false claims, and whether real learning is seen; controls last."""
-        own = _own(settings)
+        own = LearnerSettings.of(settings)
         found: list[Judgement] = []
 
         def add(label: str, tolerance: Tolerance, role: Role = "test") -> None:
@@ -190,7 +189,7 @@ class StagesInALearner(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw trained networks with their fits, what is claimed of whom, and real learners."""
-        own = _own(result.settings)
+        own = LearnerSettings.of(result.settings)
         real = [label for label in result.results if _is_real(label)]
         known = [label for label in result.results if _scores(own.depths[-1]) in result.results]
         columns = 3 if known else 2
@@ -218,20 +217,14 @@ class StagesInALearner(Study):
         if real:
             draw_real(figure, grid[row, 0], [result.results[label] for label in real])
             draw_worse_by(figure, grid[row, 1:], result.results, real, SHUFFLED)
-        figure.suptitle(
+        headline(
+            figure,
             "A learner's depth shows in good scores only; answers and averages do not tell it",
-            x=0.01,
-            ha="left",
         )
         return figure
 
 
 _NONE = Simulated("flat", 1, SHORT_BLOCKS)
-
-
-def _own(settings: Settings) -> LearnerSettings:
-    assert isinstance(settings, LearnerSettings)
-    return settings
 
 
 def _scores(depth: int) -> str:
@@ -260,7 +253,7 @@ def _arm(settings: LearnerSettings, label: str, learners: Learners) -> Arm:
 def _judgement(name: str, label: str, tolerance: Tolerance, role: Role) -> Judgement:
     def error(results: Results) -> Statistic:
         wrong = _wrong(results[label], tolerance, label)
-        return lambda rows: float(np.mean(wrong[rows]))
+        return mean_of(wrong)
 
     return Judgement(name, role, tolerance, (label,), error)
 

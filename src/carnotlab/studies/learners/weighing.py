@@ -1,7 +1,6 @@
 """Learners weighed one by one: what a study carries out and a store keeps."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,7 +10,7 @@ from jaxtyping import Float, Int
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.quantities import Quantity
-from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.studies.learners.recorded import Recorded
 from carnotlab.studies.learners.simulated import Simulated
@@ -38,7 +37,7 @@ LARGEST_SCATTER = 3.0
 
 
 @dataclass(frozen=True)
-class Weighing:
+class Weighing(Computable):
     """Learners and the families their curves are held against.
 
     The prediction is the kind that the learners are of, where it is known. In the result the
@@ -50,7 +49,6 @@ class Weighing:
     readouts: tuple[Readout, ...]
     criterion: Criterion = "AICc"
     margin: float = MARGIN
-    precision: str = "float64"
 
     @property
     def key(self) -> str:
@@ -64,13 +62,7 @@ class Weighing:
         """All that can be claimed of a learner, by the numbers of `CLAIM`."""
         return (NO_LEARNING, NO_SHAPE, *_names(self.depths)[1:])
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(
-        self, store: Store | None = None, progress: Callable[[float], None] | None = None
-    ) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Make or read the curves, fit every family to each, and note what is claimed."""
         del store
         began = time.perf_counter()

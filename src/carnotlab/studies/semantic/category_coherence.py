@@ -4,27 +4,25 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance
-from carnotlab.measures.losses import TRAIN_PREDICTION, train_prediction
-from carnotlab.runs.run import Run, RunResult
-from carnotlab.studies.errors import observed
+from carnotlab.core.verdicts import Tolerance
+from carnotlab.measures.losses import train_prediction
+from carnotlab.runs.run import Run
+from carnotlab.studies.errors import mean_apart, mean_of
 from carnotlab.studies.semantic.category_draws import (
     CATEGORY_OVERLAP,
     CategoryDraws,
     TableDraws,
     category,
-    leading_overlap,
 )
+from carnotlab.studies.semantic.category_gaps import known_share, mode_overlaps
+from carnotlab.studies.semantic.category_panels import draw_overlaps, draw_trained
 from carnotlab.studies.semantic.item_sets import (
     LARGE_TABLES,
     TREE,
     ItemSettings,
-    flow_time,
     item_experiment,
     item_sets,
 )
@@ -39,8 +37,9 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
-from carnotlab.studies.style import COLOURS, LINES, MARKERS, draw_experiment, ink
+from carnotlab.studies.style import headline
 from carnotlab.tasks.item_features import ItemFeatures
 from carnotlab.tasks.planted_category import PlantedCategory
 from carnotlab.theories.deep_linear.modes import DeepLinearModes
@@ -132,7 +131,7 @@ class CategoryCoherence(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return planted tables, square and long, controls, real tables, trained networks."""
-        chosen = _own(settings)
+        chosen = CoherenceSettings.of(settings)
         sets, skipped = item_sets(chosen)
         arms: list[Arm] = []
         if chosen.data is None:
@@ -178,10 +177,10 @@ class CategoryCoherence(Study):
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge overlaps against the law, of tables and of networks, and what networks know."""
         found: list[Judgement] = []
-        chosen = _own(settings)
+        chosen = CoherenceSettings.of(settings)
         real = {arm.label for arm in self.arms(chosen)[0] if isinstance(arm.run, TableDraws)}
         for label in labels:
-            role: Role = "control" if label.startswith("control") else "test"
+            role = role_of(label)
             if label.startswith("trained"):
                 value = float(label.rsplit(" ", 1)[1])
                 task = trained_task(chosen, value)
@@ -196,7 +195,7 @@ class CategoryCoherence(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw overlaps against coherence, in noise and real tables, and networks that learn."""
-        chosen, results = _own(result.settings), result.results
+        chosen, results = CoherenceSettings.of(result.settings), result.results
         figure = Figure(figsize=(12.0, 4.0))
         planted, tables, trained = figure.subplots(1, 3)
         groups = {
@@ -205,7 +204,7 @@ class CategoryCoherence(Study):
             "base rate left in": [k for k in results if "base rate" in k],
             "rare features": [k for k in results if "rare" in k],
         }
-        _draw_overlaps(planted, results, {k: v for k, v in groups.items() if v}, (1.0, 4.0))
+        draw_overlaps(planted, results, {k: v for k, v in groups.items() if v}, (1.0, 4.0))
         planted.set_title("planted in noise")
         names = [k.split(", dealt")[0] for k in results if ", dealt" in k]
         real = {
@@ -217,25 +216,18 @@ class CategoryCoherence(Study):
             for name in dict.fromkeys(names)
         }
         if real:
-            _draw_overlaps(tables, results, real, (1.0, 2.0))
+            draw_overlaps(tables, results, real, (1.0, 2.0))
         tables.set_title("planted in real tables")
         for index, value in enumerate(chosen.trained):
             label = trained_label(value)
             if label not in results:
                 continue
-            time = flow_time(results[label]) / flow_time(results[label])[-1]
-            task = trained_task(chosen, value)
-            overlap, known = mode_overlaps(results[label], task), known_share(results[label], task)
-            draw_experiment(trained, time, overlap, index, f"own mode, C = {value:g}")
-            trained.plot(time, known.mean(axis=0), color=COLOURS[index], ls="--", lw=1.0)
-            trained.axhline(float(category_overlap(value)), color=ink(), lw=0.9, ls=LINES[index])
+            draw_trained(trained, results[label], trained_task(chosen, value), value, index)
         trained.set(xlabel="share of training", ylabel="overlap; knowledge (dashed)")
         trained.set_title("networks: own mode, and what they know")
         trained.legend(fontsize="x-small")
-        figure.suptitle(
-            "Categories above coherence 1 get a mode; those below are learned without one",
-            x=0.01,
-            ha="left",
+        headline(
+            figure, "Categories above coherence 1 get a mode; those below are learned without one"
         )
         return figure
 
@@ -245,32 +237,9 @@ def trained_label(value: float) -> str:
     return f"trained, C = {value:g}"
 
 
-def _own(settings: Settings) -> CoherenceSettings:
-    assert isinstance(settings, CoherenceSettings)
-    return settings
-
-
 def trained_task(settings: CoherenceSettings, value: float) -> PlantedCategory:
     """Return the one table that networks learn, with a category of some coherence."""
     return category(value, settings.trained_items, settings.trained_items, settings.outside)
-
-
-def mode_overlaps(result: RunResult, task: PlantedCategory) -> Float[np.ndarray, "seed time"]:
-    """Return the overlap of what networks say with the category, through its leading mode."""
-    outputs = observed(result, TRAIN_PREDICTION)
-    return np.array(
-        [
-            [leading_overlap(now, task.item_direction, task.feature_direction) for now in member]
-            for member in outputs
-        ]
-    )
-
-
-def known_share(result: RunResult, task: PlantedCategory) -> Float[np.ndarray, "seed time"]:
-    """Return the output along the category over the targets along it: 1 where all is known."""
-    item, feature = task.item_direction, task.feature_direction
-    outputs = np.einsum("i,stif,f->st", item, observed(result, TRAIN_PREDICTION), feature)
-    return outputs / (item @ np.asarray(task.data().train.y) @ feature)
 
 
 def _trained(settings: CoherenceSettings, value: float) -> Arm:
@@ -288,7 +257,7 @@ def _overlap_gap(label: str) -> Callable[[Results], Statistic]:
     def error(results: Results) -> Statistic:
         seen = np.asarray(results[label].observation[CATEGORY_OVERLAP.name].values)
         expected = float(results[label].prediction[CATEGORY_OVERLAP.name].values)
-        return lambda rows: abs(float(np.mean(seen[rows])) - expected)
+        return mean_apart(seen, expected)
 
     return error
 
@@ -298,7 +267,7 @@ def _trained_gap(label: str, value: float, task: PlantedCategory) -> Callable[[R
 
     def error(results: Results) -> Statistic:
         seen = mode_overlaps(results[label], task)[:, -1]
-        return lambda rows: float(np.mean(np.abs(seen[rows] - expected)))
+        return mean_of(np.abs(seen - expected))
 
     return error
 
@@ -306,35 +275,6 @@ def _trained_gap(label: str, value: float, task: PlantedCategory) -> Callable[[R
 def _unknown(label: str, task: PlantedCategory) -> Callable[[Results], Statistic]:
     def error(results: Results) -> Statistic:
         seen = known_share(results[label], task)[:, -1]
-        return lambda rows: float(np.mean(np.abs(seen[rows] - 1.0)))
+        return mean_of(np.abs(seen - 1.0))
 
     return error
-
-
-def _draw_overlaps(
-    axes: Axes, results: Results, groups: dict[str, list[str]], ratios: tuple[float, ...]
-) -> None:
-    top = 1.0
-    for index, (name, labels) in enumerate(groups.items()):
-        values = [float(results[k].prediction.attrs["coherence"]) for k in labels]
-        seen = [np.asarray(results[k].observation[CATEGORY_OVERLAP.name].values) for k in labels]
-        top = max(top, *values)
-        axes.errorbar(
-            values,
-            [one.mean() for one in seen],
-            [one.std() / len(one) ** 0.5 for one in seen],
-            fmt=MARKERS[index % len(MARKERS)],
-            color=COLOURS[index % len(COLOURS)],
-            ms=5,
-            lw=1,
-            label=name,
-        )
-    fine = np.linspace(0.0, 1.1 * top, 300)
-    for index, ratio in enumerate(ratios):
-        named = "theory, square" if ratio == 1.0 else f"theory, {ratio:g} features per item"
-        axes.plot(
-            fine, category_overlap(fine, ratio), color=ink(), lw=1, ls=LINES[index], label=named
-        )
-    axes.axvline(1.0, color=ink(), lw=0.4, alpha=0.5)
-    axes.set(xlabel="coherence C", ylabel="overlap with the category", ylim=(-0.03, 1.0))
-    axes.legend(fontsize="x-small", loc="lower right")

@@ -1,8 +1,7 @@
 """Categories planted in many tables: what a study draws and a store keeps."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.sparse.linalg import svds
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.quantities import Quantity
-from carnotlab.runs.run import RunResult, result_key
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.item_features import ItemFeatures
 from carnotlab.tasks.planted_category import PlantedCategory
@@ -29,31 +28,24 @@ WHITE = 0.05
 
 
 @dataclass(frozen=True)
-class CategoryDraws:
+class CategoryDraws(Computable):
     """Many draws of one planted category; in the result the dimension ``seed`` is the draw."""
 
     task: PlantedCategory
     draws: int
-    precision: str = "float64"
 
     @property
     def key(self) -> str:
         """A digest of the category, the draws, code, versions and devices."""
         return result_key("CategoryDraws", self.task, self.draws)
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(
-        self, store: Store | None = None, progress: Callable[[float], None] | None = None
-    ) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Draw tables and take their leading modes; theory gets the description only."""
         del store
         began, task = time.perf_counter(), self.task
         found: list[float] = []
         for draw in range(self.draws):
-            table = np.asarray(_redrawn(task, draw).data().train.y)
+            table = np.asarray(replace(task, seed=draw).data().train.y)
             found.append(leading_overlap(table, task.item_direction, task.feature_direction))
             if progress is not None:
                 progress((draw + 1) / self.draws)
@@ -84,7 +76,7 @@ class CategoryDraws:
 
 
 @dataclass(frozen=True)
-class TableDraws:
+class TableDraws(Computable):
     """A category planted in a real table, standardised, with its features dealt out anew or not.
 
     A quarter of the items share a quarter of the features, chosen anew in every draw.
@@ -94,20 +86,13 @@ class TableDraws:
     coherence: float
     dealt_out: bool
     draws: int
-    precision: str = "float64"
 
     @property
     def key(self) -> str:
         """A digest of the table, what is planted, the draws, code, versions and devices."""
         return result_key("TableDraws", self.task, self.coherence, self.dealt_out, self.draws)
 
-    def remaining(self, store: Store | None) -> float:
-        """Return how much is left to do: 0 where the store has it, else 1."""
-        return 0.0 if store is not None and self.key in store else 1.0
-
-    def compute(
-        self, store: Store | None = None, progress: Callable[[float], None] | None = None
-    ) -> RunResult:
+    def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Plant, draw, and take leading modes."""
         del store, progress
         began = time.perf_counter()
@@ -172,20 +157,6 @@ def category(
     inside = inside_rate(value, outside, members, own, items, features)
     return PlantedCategory(
         items, features, members, own, inside, outside, base_rate=base_rate, whiten=True
-    )
-
-
-def _redrawn(task: PlantedCategory, seed: int) -> PlantedCategory:
-    return PlantedCategory(
-        task.items,
-        task.features,
-        task.members,
-        task.own_features,
-        task.inside,
-        task.outside,
-        task.base_rate,
-        task.whiten,
-        seed,
     )
 
 

@@ -5,8 +5,7 @@ from jaxtyping import Float
 
 from carnotlab.measures.representations import LAYER_SIMILARITY
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted
-from carnotlab.studies.semantic.item_sets import flow_time
+from carnotlab.studies.errors import flow_time, mean_of, observed, predicted
 from carnotlab.studies.semantic.taxonomy import half_times, taxonomy
 from carnotlab.studies.study import Statistic
 from carnotlab.tasks.feature_hierarchy import FeatureHierarchy
@@ -44,7 +43,7 @@ def split_time_gap(result: RunResult, features: Float[np.ndarray, "n f"]) -> Sta
             for s, e in zip(seen, np.broadcast_to(expected, seen.shape), strict=True)
         ]
     )
-    return lambda rows: float(np.mean(errors[rows]))
+    return mean_of(errors)
 
 
 def level_strengths(
@@ -74,7 +73,7 @@ def level_time_gap(
             for one in observed(result, LAYER_SIMILARITY)
         ]
     )
-    return lambda rows: float(np.mean(errors[rows]))
+    return mean_of(errors)
 
 
 def _relative(seen: Float[np.ndarray, " n"], expected: Float[np.ndarray, " n"]) -> float:

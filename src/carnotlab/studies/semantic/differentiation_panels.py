@@ -9,9 +9,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from carnotlab.measures.representations import LAYER_SIMILARITY
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.errors import flow_time, observed, predicted
 from carnotlab.studies.semantic.differentiation_gaps import split_times
-from carnotlab.studies.semantic.item_sets import flow_time
 from carnotlab.studies.semantic.taxonomy import taxonomy
 from carnotlab.studies.style import COLOURS, LINES, draw_experiment, draw_theory, ink
 from carnotlab.tasks.base import Task

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 
 from carnotlab.measures.losses import TRAIN_PREDICTION
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted
-from carnotlab.studies.semantic.item_sets import flow_time, item_names
+from carnotlab.studies.errors import flow_time, observed, predicted
+from carnotlab.studies.semantic.item_sets import item_names
 from carnotlab.studies.style import COLOURS, draw_experiment, draw_theory, ink
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.item_features import ItemFeatures

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.core.verdicts import Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Logarithmically
@@ -16,13 +16,14 @@ from carnotlab.measures.losses import TRAIN_PREDICTION
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Gaussian
 from carnotlab.runs.run import Run, RunResult
-from carnotlab.studies.errors import mean_course_error, observed, predicted
+from carnotlab.studies.errors import mean_course_error, mean_of, observed, predicted
 from carnotlab.studies.semantic.illusion_panels import draw_belief, draw_cells, draw_shares
 from carnotlab.studies.semantic.item_sets import (
     LARGE_TABLES,
     TABLES,
     TREE,
     ItemSettings,
+    experiment_of,
     item_experiment,
     item_sets,
     on_inputs,
@@ -37,7 +38,9 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
+from carnotlab.studies.style import headline
 from carnotlab.tasks.base import Task
 from carnotlab.theories.semantic.illusory_correlations import IllusoryCorrelations, wrong_way
 
@@ -110,7 +113,7 @@ class IllusoryCorrelationsStudy(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return a deep and a shallow network per set, and a shallow one on correlated inputs."""
-        chosen = _own(settings)
+        chosen = IllusorySettings.of(settings)
         sets, skipped = item_sets(chosen)
         arms: list[Arm] = []
         for label, task in sets.items():
@@ -125,12 +128,12 @@ class IllusoryCorrelationsStudy(Study):
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge beliefs, the sizes of illusions, and who has any."""
-        chosen = _own(settings)
+        chosen = IllusorySettings.of(settings)
         arms = {arm.label: arm for arm in self.arms(settings)[0]}
         found: list[Judgement] = []
         for label in labels:
             targets = _targets(arms[label])
-            role: Role = "control" if label.startswith("control") else "test"
+            role = role_of(label)
             found.append(
                 Judgement(
                     label,
@@ -160,14 +163,15 @@ class IllusoryCorrelationsStudy(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw, per set, one belief, the size of all illusions, and how many there are."""
-        chosen = _own(result.settings)
+        chosen = IllusorySettings.of(result.settings)
         arms = {arm.label: arm for arm in self.arms(result.settings)[0]}
         sets = [label.removesuffix(", deep") for label in result.results if label.endswith("deep")]
         figure = Figure(figsize=(12.0, 3.3 * len(sets)))
         grid = figure.add_gridspec(len(sets), 3, width_ratios=(1.2, 1.0, 1.0))
         for row, label in enumerate(sets):
             panels = [figure.add_subplot(grid[row, k]) for k in range(3)]
-            deep, task = result.results[f"{label}, deep"], arm_task(arms[f"{label}, deep"])
+            deep = result.results[f"{label}, deep"]
+            task = experiment_of(arms[f"{label}, deep"]).task
             shallow = result.results[f"{label}, shallow"]
             same = result.results[_correlated_label(label)]
             draw_belief(panels[0], label, task, (deep, shallow, same))
@@ -175,10 +179,9 @@ class IllusoryCorrelationsStudy(Study):
             draw_shares(
                 panels[2], np.asarray(task.data().train.y), (deep, shallow, same), chosen.threshold
             )
-        figure.suptitle(
+        headline(
+            figure,
             "Beliefs that rise and fall: deep networks, and shallow ones with correlated inputs",
-            x=0.01,
-            ha="left",
         )
         return figure
 
@@ -199,12 +202,6 @@ def illusory_share(
     """Return the share of beliefs wrong by ``threshold`` of the root mean square target."""
     size = threshold * float(np.sqrt(np.mean(targets**2)))
     return np.mean(wrong_way(courses, targets) > size, axis=(-2, -1))
-
-
-def arm_task(arm: Arm) -> Task:
-    """Return the task of an arm that trains one."""
-    assert isinstance(arm.run, Run)
-    return arm.run.experiment.task
 
 
 def shallow_experiment(settings: IllusorySettings, task: Task) -> Experiment:
@@ -228,17 +225,12 @@ def shallow_experiment(settings: IllusorySettings, task: Task) -> Experiment:
     return Experiment(task, network, training)
 
 
-def _own(settings: Settings) -> IllusorySettings:
-    assert isinstance(settings, IllusorySettings)
-    return settings
-
-
 def _correlated_label(label: str) -> str:
     return f"{label}, shallow, correlated inputs"
 
 
 def _targets(arm: Arm) -> Float[np.ndarray, "n f"]:
-    return np.asarray(arm_task(arm).data().train.y)
+    return np.asarray(experiment_of(arm).task.data().train.y)
 
 
 def _arm(
@@ -260,7 +252,7 @@ def _peak_gap(label: str, targets: Float[np.ndarray, "n f"]):
         errors = np.linalg.norm(seen - expected, axis=(1, 2)) / np.linalg.norm(
             expected, axis=(1, 2)
         )
-        return lambda rows: float(np.mean(errors[rows]))
+        return mean_of(errors)
 
     return error
 
@@ -268,6 +260,6 @@ def _peak_gap(label: str, targets: Float[np.ndarray, "n f"]):
 def _share(label: str, targets: Float[np.ndarray, "n f"], threshold: float):
     def error(results: Results) -> Statistic:
         shares = illusory_share(observed(results[label], TRAIN_PREDICTION), targets, threshold)
-        return lambda rows: float(np.mean(shares[rows]))
+        return mean_of(shares)
 
     return error

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.core.verdicts import Tolerance
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.modes import MODE_STRENGTH
 from carnotlab.measures.representations import (
@@ -18,11 +18,12 @@ from carnotlab.measures.representations import (
     plastic_projection,
 )
 from carnotlab.runs.run import Run, RunResult
-from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.errors import mean_of, observed, predicted
 from carnotlab.studies.semantic.item_sets import (
     LARGE_TABLES,
     TABLES,
     ItemSettings,
+    experiment_of,
     item_experiment,
     item_sets,
     shuffled,
@@ -43,7 +44,9 @@ from carnotlab.studies.study import (
     Statistic,
     Study,
     StudyResult,
+    role_of,
 )
+from carnotlab.studies.style import headline
 from carnotlab.tasks.base import Task
 from carnotlab.theories.deep_linear.modes import DeepLinearModes
 from carnotlab.theories.semantic.inductive_projection import (
@@ -109,7 +112,7 @@ class InductiveProjectionStudy(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return every set of items, and for the first a large start."""
-        chosen = _own(settings)
+        chosen = ProjectionSettings.of(settings)
         sets, skipped = item_sets(chosen)
         arms = [_arm(chosen, label, task) for label, task in sets.items()]
         first = next(iter(sets))
@@ -118,8 +121,8 @@ class InductiveProjectionStudy(Study):
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge the spread of properties while learning, then with a plastic representation."""
-        chosen = _own(settings)
-        experiments = {arm.label: arm_experiment(arm) for arm in self.arms(settings)[0]}
+        chosen = ProjectionSettings.of(settings)
+        experiments = {arm.label: experiment_of(arm) for arm in self.arms(settings)[0]}
         found: list[Judgement] = []
         first = labels[0]
         theory = strangers_projection(chosen, experiments[first].task)
@@ -127,7 +130,7 @@ class InductiveProjectionStudy(Study):
             Judgement(_strangers(first), "control", SPREAD, (first,), _spread_gap(first, theory))
         )
         for label in labels:
-            role: Role = "control" if label.startswith("control") else "test"
+            role = role_of(label)
             found.append(Judgement(label, role, SPREAD, (label,), _spread_gap(label, None)))
             if role == "test":
                 damped = damped_projection(experiments[label], chosen.seeds)
@@ -150,31 +153,24 @@ class InductiveProjectionStudy(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw, per set, one item's property over time, all pairs, and how far properties reach."""
-        chosen = _own(result.settings)
+        chosen = ProjectionSettings.of(result.settings)
         arms = {arm.label: arm for arm in self.arms(chosen)[0]}
         sets = [label for label in result.results if not label.startswith("control")]
         figure = Figure(figsize=(12.5, 3.1 * len(sets)))
         grid = figure.add_gridspec(len(sets), 4)
         for row, label in enumerate(sets):
-            run, task = result.results[label], arm_experiment(arms[label]).task
+            run, task = result.results[label], experiment_of(arms[label]).task
             panels = [figure.add_subplot(grid[row, k]) for k in range(4)]
             draw_item(panels[0], label, run, task)
             draw_all(panels[1], run)
             draw_reach(panels[2], run, task)
-            damped = damped_projection(arm_experiment(arms[label]), chosen.seeds)
+            damped = damped_projection(experiment_of(arms[label]), chosen.seeds)
             draw_plastic(panels[3], run, damped)
-        figure.suptitle(
+        headline(
+            figure,
             "A new property goes to all at first, later to kin only: lines theory, marks networks",
-            x=0.01,
-            ha="left",
         )
         return figure
-
-
-def arm_experiment(arm: Arm) -> Experiment:
-    """Return the experiment of an arm that trains one."""
-    assert isinstance(arm.run, Run)
-    return arm.run.experiment
 
 
 def strangers_projection(
@@ -192,11 +188,6 @@ def developed(result: RunResult) -> int:
     expected = np.asarray(result.observation[LAYER_SIMILARITY.name].values)[:, :, 0]
     size = np.linalg.norm(expected, axis=(2, 3)).mean(axis=0)
     return int(np.argmax(size >= 0.5 * size[-1]))
-
-
-def _own(settings: Settings) -> ProjectionSettings:
-    assert isinstance(settings, ProjectionSettings)
-    return settings
 
 
 def _strangers(first: str) -> str:
@@ -228,7 +219,7 @@ def _spread_gap(label: str, theory: Float[np.ndarray, "time taught n"] | None):
         gap = (seen - expected)[..., others]
         errors = np.sqrt(np.mean(gap**2, axis=(1, 2)))
         errors = np.where(np.isfinite(errors), errors, np.inf)
-        return lambda rows: float(np.mean(errors[rows]))
+        return mean_of(errors)
 
     return error
 
@@ -267,6 +258,6 @@ def _plastic_gap(label: str, expected_damped: Float[np.ndarray, "seed taught n"]
         others = ~np.eye(seen.shape[-1], dtype=bool)
         gap, size = (seen - expected)[:, others], np.broadcast_to(expected, seen.shape)[:, others]
         errors = np.linalg.norm(gap, axis=1) / np.linalg.norm(size, axis=1)
-        return lambda rows: float(np.mean(errors[rows]))
+        return mean_of(errors)
 
     return error

@@ -12,9 +12,9 @@ from carnotlab.experiment.times import At, Evenly
 from carnotlab.experiment.training import Training
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Gaussian
-from carnotlab.runs.run import RunResult
-from carnotlab.studies.data_folder import VARIABLE, find_data
-from carnotlab.studies.study import Count, Positive, Settings
+from carnotlab.runs.run import Run
+from carnotlab.studies.data_folder import find_tables
+from carnotlab.studies.study import Arm, Count, Positive, Settings
 from carnotlab.tasks.arrays import from_arrays
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.feature_hierarchy import FeatureHierarchy
@@ -72,18 +72,9 @@ def item_sets(settings: ItemSettings) -> tuple[dict[str, Task], tuple[str, ...]]
     """
     if settings.data is not None:
         return {Path(settings.data).stem: table_task(Path(settings.data))}, ()
-    sets: dict[str, Task] = {TREE: tree_task(settings)}
-    skipped: list[str] = []
-    for table in settings.tables:
-        path = find_data(table)
-        if path is None:
-            skipped.append(
-                f"{table} is not in the data folder; name the folder with {VARIABLE}, or give a "
-                "table with --data"
-            )
-        else:
-            sets[NAMES.get(path.stem, path.stem)] = table_task(path)
-    return sets, tuple(skipped)
+    paths, skipped = find_tables(settings.tables)
+    tables = {NAMES.get(path.stem, path.stem): table_task(path) for path in paths}
+    return {TREE: tree_task(settings), **tables}, skipped
 
 
 def table_task(path: Path) -> ItemFeatures:
@@ -168,6 +159,12 @@ def item_experiment(
     )
 
 
+def experiment_of(arm: Arm) -> Experiment:
+    """Return the experiment of an arm that trains one."""
+    assert isinstance(arm.run, Run)
+    return arm.run.experiment
+
+
 def learning_time(
     settings: ItemSettings, strengths: Float[np.ndarray, " modes"], depth: int
 ) -> float:
@@ -177,8 +174,3 @@ def learning_time(
     weakest = np.array(max(settings.weakest * float(strengths[0]), float(strengths[-1])))
     begin = np.minimum(settings.start**depth, 0.1 * weakest)
     return 1.2 * float(time_to_reach(0.95 * weakest, depth, weakest, begin))
-
-
-def flow_time(result: RunResult) -> Float[np.ndarray, " time"]:
-    """Return the record times as flow time."""
-    return np.asarray(result.observation["flow_time"].values)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 
 from carnotlab.measures.representations import LAYER_SIMILARITY
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted
+from carnotlab.studies.errors import mean_of, observed, predicted
 from carnotlab.studies.study import Rows, Statistic
 from carnotlab.theories.semantic.layer_similarity import disagreement, disagreement_at_random
 
@@ -20,7 +20,7 @@ def layer_similarity_gap(result: RunResult) -> Statistic:
     seen, expected = last_similarity(result), predicted(result, LAYER_SIMILARITY)[0, -1]
     gaps = np.linalg.norm(seen - expected, axis=(2, 3)) / np.linalg.norm(expected, axis=(1, 2))
     worst = np.where(np.isfinite(gaps), gaps, np.inf).max(axis=1)
-    return lambda rows: float(np.mean(worst[rows]))
+    return mean_of(worst)
 
 
 def seed_disagreement(result: RunResult) -> Statistic:

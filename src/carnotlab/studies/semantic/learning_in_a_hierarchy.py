@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
@@ -19,9 +17,11 @@ from carnotlab.measures.losses import TRAIN_PREDICTION, train_prediction
 from carnotlab.measures.modes import MODE_STRENGTH
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Gaussian
-from carnotlab.runs.run import Run, RunResult
-from carnotlab.studies.data_folder import VARIABLE, find_data
-from carnotlab.studies.errors import mean_course_error, observed, predicted
+from carnotlab.runs.run import Run
+from carnotlab.studies.data_folder import find_tables
+from carnotlab.studies.errors import flow_time, mean_course_error, mean_of, observed
+from carnotlab.studies.semantic.hierarchy_panels import draw_levels, draw_order
+from carnotlab.studies.semantic.item_sets import experiment_of
 from carnotlab.studies.semantic.taxonomy import (
     Taxonomy,
     distinctions,
@@ -41,7 +41,9 @@ from carnotlab.studies.study import (
     Study,
     StudyResult,
 )
-from carnotlab.studies.style import COLOURS, draw_experiment, draw_residual, draw_theory, ink
+from carnotlab.studies.style import (
+    headline,
+)
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.feature_hierarchy import FeatureHierarchy
 from carnotlab.tasks.item_features import ItemFeatures
@@ -117,36 +119,29 @@ class LearningInAHierarchy(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return a deep and a shallow arm for each set of items, and a large start on the tree."""
-        chosen = _own(settings)
+        chosen = HierarchySettings.of(settings)
         tree = FeatureHierarchy(chosen.branching, chosen.flip, chosen.features, whiten=True)
-        sets: dict[str, Task] = {TREE: tree}
-        skipped: list[str] = []
+        sets: dict[str, Task] = {}
         if chosen.data is not None:
-            sets = {Path(chosen.data).stem: _table(Path(chosen.data))}
+            paths, skipped = (Path(chosen.data),), ()
         else:
-            for table in chosen.tables:
-                path = find_data(table)
-                if path is None:
-                    skipped.append(
-                        f"{table} is not in the data folder; name the folder with {VARIABLE}, or "
-                        "give a table with --data"
-                    )
-                else:
-                    sets[path.stem] = _table(path)
+            paths, skipped = find_tables(chosen.tables)
+            sets[TREE] = tree
+        sets |= {path.stem: _table(path) for path in paths}
         arms: list[Arm] = []
         for label, task in sets.items():
             arms.append(_arm(chosen, f"{label}, deep", task, 2, chosen.start))
             arms.append(_arm(chosen, f"{label}, shallow", task, 1, chosen.start))
         if TREE in sets:
             arms.append(_arm(chosen, LARGE, tree, 2, 1.0))
-        return tuple(arms), tuple(skipped)
+        return tuple(arms), skipped
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge courses where the theory should hold, and the order of distinctions."""
         arms = {arm.label: arm for arm in self.arms(settings)[0]}
         found: list[Judgement] = []
         for label in labels:
-            task = _task(arms[label])
+            task = experiment_of(arms[label]).task
             tree = taxonomy(np.asarray(task.data().train.y))
             large = label == LARGE
             found.append(
@@ -172,30 +167,20 @@ class LearningInAHierarchy(Study):
         figure = Figure(figsize=(11.0, 3.2 * len(sets)))
         grid = figure.add_gridspec(len(sets), 3)
         for row, label in enumerate(sets):
-            task = _task(arms[f"{label}, deep"])
+            task = experiment_of(arms[f"{label}, deep"]).task
             cell = grid[row, 0].subgridspec(2, 1, height_ratios=(3, 1))
             deep = figure.add_subplot(cell[0])
             strip = figure.add_subplot(cell[1], sharex=deep)
             shallow, order = figure.add_subplot(grid[row, 1]), figure.add_subplot(grid[row, 2])
-            _draw_levels(deep, strip, result.results[f"{label}, deep"], task)
-            _draw_levels(shallow, None, result.results[f"{label}, shallow"], task)
-            _draw_order(order, result.results, label, task)
+            draw_levels(deep, strip, result.results[f"{label}, deep"], task, COURSES.error)
+            draw_levels(shallow, None, result.results[f"{label}, shallow"], task, COURSES.error)
+            draw_order(order, result.results, label, task)
             deep.set_title(f"{label.replace('_', ' ')}: deep")
             deep.legend(fontsize="x-small", title="lines: theory", title_fontsize="x-small")
             shallow.set_title("shallow (control): all at once")
             order.set_title("when each distinction is made")
-        figure.suptitle("Broad distinctions first, in deep networks only", x=0.01, ha="left")
+        headline(figure, "Broad distinctions first, in deep networks only")
         return figure
-
-
-def _own(settings: Settings) -> HierarchySettings:
-    assert isinstance(settings, HierarchySettings)
-    return settings
-
-
-def _task(arm: Arm) -> Task:
-    assert isinstance(arm.run, Run)
-    return arm.run.experiment.task
 
 
 def _table(path: Path) -> Task:
@@ -241,80 +226,8 @@ def _violations(label: str, task: Task, tree: Taxonomy) -> Callable[[Results], S
         result = results[label]
         courses = distinctions(observed(result, TRAIN_PREDICTION), targets, tree)
         shares = np.array(
-            [order_violations(half_times(_time(result), course), tree) for course in courses]
+            [order_violations(half_times(flow_time(result), course), tree) for course in courses]
         )
-        return lambda rows: float(np.mean(shares[rows]))
+        return mean_of(shares)
 
     return error
-
-
-def _time(result: RunResult) -> Float[np.ndarray, " time"]:
-    return np.asarray(result.observation["flow_time"].values)
-
-
-def _predicted_outputs(result: RunResult, task: Task) -> Float[np.ndarray, "time items features"]:
-    """Outputs that follow from the predicted strengths, mean over members."""
-    modes = input_output_modes(task)
-    x = np.asarray(task.data().train.x)
-    strengths = predicted(result, MODE_STRENGTH).mean(axis=0)
-    onto = x @ np.asarray(modes.right)
-    return np.einsum("tm,im,fm->tif", strengths, onto, np.asarray(modes.left))
-
-
-def _draw_levels(axes: Axes, strip: Axes | None, result: RunResult, task: Task) -> None:
-    targets = np.asarray(task.data().train.y)
-    tree, time = taxonomy(targets), _time(result)
-    seen = distinctions(observed(result, TRAIN_PREDICTION), targets, tree)
-    theory = distinctions(_predicted_outputs(result, task), targets, tree)
-    deepest = int(tree.level.max())
-    bands = [(0, 0), (1, 1), (2, 2), (3, deepest)]
-    for index, (low, high) in enumerate(bands):
-        nodes = (tree.level >= low) & (tree.level <= high)
-        if not nodes.any():
-            continue
-        names = ("broadest", "second", "third", "finer")
-        draw_experiment(axes, time, seen[:, :, nodes].mean(axis=2), index, names[index])
-        course = theory[:, nodes].mean(axis=1)
-        draw_theory(axes, time, course, index)
-        if strip is not None:
-            gap = seen[:, :, nodes].mean(axis=(0, 2)) - course
-            draw_residual(strip, time, gap, index, COURSES.error)
-    axes.set_ylabel("distinction made")
-    if strip is None:
-        axes.set_xlabel("flow time")
-    else:
-        axes.tick_params(labelbottom=False)
-        strip.set(xlabel="flow time", ylabel="difference", ylim=(-0.15, 0.15))
-
-
-def _draw_order(axes: Axes, results: Results, label: str, task: Task) -> None:
-    targets = np.asarray(task.data().train.y)
-    tree = taxonomy(targets)
-    for index, kind in enumerate(("deep", "shallow")):
-        result = results[f"{label}, {kind}"]
-        outputs = observed(result, TRAIN_PREDICTION).mean(axis=0)
-        seen = half_times(_time(result), distinctions(outputs, targets, tree))
-        theory = half_times(
-            _time(result), distinctions(_predicted_outputs(result, task), targets, tree)
-        )
-        end = _time(result)[-1]
-        shift = (index - 0.5) * 0.25
-        axes.plot(
-            tree.level + shift,
-            np.minimum(seen, end),
-            "os"[index],
-            ms=4,
-            color=COLOURS[index],
-            alpha=0.8,
-            label=kind,
-        )
-        axes.plot(
-            tree.level + shift,
-            np.minimum(theory, end),
-            "_",
-            ms=9,
-            color=ink(),
-            label="theory" if index == 0 else None,
-        )
-    axes.set(xlabel="level in the taxonomy (0 broadest)", ylabel="half-time (flow time)")
-    axes.legend(fontsize="x-small")

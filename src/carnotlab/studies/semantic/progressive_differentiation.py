@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.core.verdicts import Tolerance
 from carnotlab.measures.representations import LAYER_SIMILARITY, hidden_representation
 from carnotlab.runs.run import Run
 from carnotlab.studies.errors import mean_course_error
@@ -22,6 +22,7 @@ from carnotlab.studies.semantic.item_sets import (
     TABLES,
     TREE,
     ItemSettings,
+    experiment_of,
     item_experiment,
     item_names,
     item_sets,
@@ -37,7 +38,9 @@ from carnotlab.studies.study import (
     Size,
     Study,
     StudyResult,
+    role_of,
 )
+from carnotlab.studies.style import headline
 from carnotlab.tasks.base import Task
 from carnotlab.theories.semantic.layer_similarity import LayerSimilarity
 from carnotlab.theories.semantic.tree_spectrum import level_half_times
@@ -106,7 +109,7 @@ class ProgressiveDifferentiation(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return each set of items, and for the tree a large start and shuffled features."""
-        chosen = _own(settings)
+        chosen = DifferentiationSettings.of(settings)
         sets, skipped = item_sets(chosen)
         arms = [_arm(chosen, label, task) for label, task in sets.items()]
         if TREE in sets:
@@ -116,15 +119,15 @@ class ProgressiveDifferentiation(Study):
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge hidden similarities, when groups part, and when the levels of the tree do."""
-        chosen = _own(settings)
-        tasks = {arm.label: task_of(arm) for arm in self.arms(settings)[0]}
+        chosen = DifferentiationSettings.of(settings)
+        tasks = {arm.label: experiment_of(arm).task for arm in self.arms(settings)[0]}
         found: list[Judgement] = []
         for label in labels:
             if label != DEALT:
                 found.append(
                     Judgement(
                         label,
-                        _role(label),
+                        role_of(label),
                         COURSES,
                         (label,),
                         lambda results, label=label: mean_course_error(
@@ -151,8 +154,8 @@ class ProgressiveDifferentiation(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw, per set, the branching trunk, the plane of two axes, and when items part."""
-        chosen = _own(result.settings)
-        tasks = {arm.label: task_of(arm) for arm in self.arms(result.settings)[0]}
+        chosen = DifferentiationSettings.of(result.settings)
+        tasks = {arm.label: experiment_of(arm).task for arm in self.arms(result.settings)[0]}
         sets = [label for label in result.results if not label.startswith("control")]
         figure = Figure(figsize=(12.0, 3.5 * len(sets)))
         grid = figure.add_gridspec(len(sets), 3, width_ratios=(1.5, 1.0, 1.0))
@@ -166,11 +169,7 @@ class ProgressiveDifferentiation(Study):
                 draw_distances(times, run, tree_task(chosen), starting_strength(chosen))
             else:
                 draw_split_times(times, run, task)
-        figure.suptitle(
-            "One trunk that branches, broad to fine: lines theory, colours networks",
-            x=0.01,
-            ha="left",
-        )
+        headline(figure, "One trunk that branches, broad to fine: lines theory, colours networks")
         return figure
 
 
@@ -178,21 +177,6 @@ def starting_strength(settings: ItemSettings) -> float:
     r"""Return the mean strength :math:`|W_1v + W_2^\top u|^2/4` of a mode at the random start."""
     items = tree_task(settings).items
     return settings.start**2 * (settings.width / items + 1.0) / 4.0
-
-
-def task_of(arm: Arm) -> Task:
-    """Return the task of an arm that trains one."""
-    assert isinstance(arm.run, Run)
-    return arm.run.experiment.task
-
-
-def _own(settings: Settings) -> DifferentiationSettings:
-    assert isinstance(settings, DifferentiationSettings)
-    return settings
-
-
-def _role(label: str) -> Role:
-    return "control" if label.startswith("control") else "test"
 
 
 def _arm(
@@ -214,4 +198,4 @@ def _of_levels(settings: DifferentiationSettings, label: str) -> Judgement:
     def error(results: Results):
         return level_time_gap(results[label], tree, expected)
 
-    return Judgement(label, _role(label), LEVELS, (label,), error)
+    return Judgement(label, role_of(label), LEVELS, (label,), error)

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 
 from carnotlab.measures.representations import PLASTIC_PROJECTION, PROPERTY_PROJECTION
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import observed, predicted
-from carnotlab.studies.semantic.item_sets import flow_time, item_names
+from carnotlab.studies.errors import flow_time, observed, predicted
+from carnotlab.studies.semantic.item_sets import item_names
 from carnotlab.studies.semantic.taxonomy import taxonomy
 from carnotlab.studies.style import COLOURS, draw_experiment, draw_theory, ink
 from carnotlab.tasks.base import Task

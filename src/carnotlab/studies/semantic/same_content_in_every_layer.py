@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Role, Tolerance
+from carnotlab.core.verdicts import Tolerance
 from carnotlab.measures.representations import LAYER_SIMILARITY
 from carnotlab.runs.run import Run
 from carnotlab.studies.semantic.content_panels import draw_entries, draw_matrices, draw_scales
@@ -32,7 +32,9 @@ from carnotlab.studies.study import (
     Size,
     Study,
     StudyResult,
+    role_of,
 )
+from carnotlab.studies.style import headline
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.statistics import input_output_modes
 from carnotlab.theories.semantic.layer_similarity import LayerSimilarity
@@ -111,7 +113,7 @@ class SameContentInEveryLayer(Study):
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return each set at some depths, and the tree (or the user's table) at other starts."""
-        chosen = _own(settings)
+        chosen = ContentSettings.of(settings)
         sets, skipped = item_sets(chosen)
         arms: list[Arm] = []
         for label, task in sets.items():
@@ -136,11 +138,11 @@ class SameContentInEveryLayer(Study):
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge every network against theory, and against the other networks."""
-        chosen = _own(settings)
+        chosen = ContentSettings.of(settings)
         first = next(iter(item_sets(chosen)[0]))
         found: list[Judgement] = []
         for label in labels:
-            role: Role = "control" if label.startswith("control") else "test"
+            role = role_of(label)
             found.append(
                 Judgement(
                     label,
@@ -173,7 +175,7 @@ class SameContentInEveryLayer(Study):
 
     def figure(self, result: StudyResult) -> Figure:
         """Draw the matrices of two networks, all entries by layer, and errors against the scale."""
-        chosen = _own(result.settings)
+        chosen = ContentSettings.of(result.settings)
         sets = list(item_sets(chosen)[0])
         first = sets[0]
         shown = sets[1] if len(sets) > 1 else first
@@ -204,11 +206,7 @@ class SameContentInEveryLayer(Study):
             (chosen.lazy, chosen.width, chosen.wide, result.results[wide_label(first)]),
         )
         scales.set_title(f"{first}: size of the start")
-        figure.suptitle(
-            "One similarity in every layer of every network, from small starts only",
-            x=0.01,
-            ha="left",
-        )
+        headline(figure, "One similarity in every layer of every network, from small starts only")
         return figure
 
 
@@ -221,11 +219,6 @@ def scale_label(settings: ContentSettings, first: str, scale: float) -> str:
 def wide_label(first: str) -> str:
     """Return the label of the wide and lazy arm."""
     return f"control: {first}, wide and lazy"
-
-
-def _own(settings: Settings) -> ContentSettings:
-    assert isinstance(settings, ContentSettings)
-    return settings
 
 
 def _arm(

@@ -18,8 +18,7 @@ from jaxtyping import Float
 
 from carnotlab.core.errors import require
 from carnotlab.tasks.base import Task
-from carnotlab.tasks.statistics import input_covariance
-from carnotlab.theories.deep_linear.factors import input_output_correlation
+from carnotlab.tasks.statistics import input_covariance, input_output_correlation
 
 
 class ConvergenceBound(NamedTuple):

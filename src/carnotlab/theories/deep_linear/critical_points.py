@@ -28,8 +28,8 @@ from jaxtyping import Float
 from carnotlab.core.data import Modes
 from carnotlab.core.errors import require
 from carnotlab.tasks.drawing import generator, orthonormal_columns
-from carnotlab.tasks.statistics import Source, input_covariance
-from carnotlab.theories.deep_linear.factors import Factors, input_output_correlation
+from carnotlab.tasks.statistics import Source, input_covariance, input_output_correlation
+from carnotlab.theories.deep_linear.factors import Factors
 
 Kind: TypeAlias = Literal["global minimum", "strict saddle", "degenerate saddle"]
 """A strict saddle curves down somewhere; a degenerate one does not, and yet is no minimum."""

@@ -32,7 +32,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Assumption
-from carnotlab.core.errors import InputError, OutOfReachError
+from carnotlab.core.errors import OutOfReachError
 from carnotlab.core.precision import precision
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
@@ -42,8 +42,13 @@ from carnotlab.networks.activations import Linear, Relu, Tanh
 from carnotlab.networks.finite import Weights
 from carnotlab.networks.layers import Dense
 from carnotlab.networks.parameterization import Standard
-from carnotlab.tasks.statistics import input_output_modes, mode_alignment
-from carnotlab.theories.base import Theory, TheoryAssumption
+from carnotlab.tasks.statistics import (
+    flattened,
+    input_output_modes,
+    input_power_along,
+    mode_alignment,
+)
+from carnotlab.theories.base import Theory, TheoryAssumption, require_start
 from carnotlab.theories.deep_linear.mode_dynamics import strength_at
 from carnotlab.theories.regime import plain_learning_rate
 
@@ -98,8 +103,7 @@ class EarlyLinearCourse(Theory):
         rate = plain_learning_rate(experiment, self.name)
         modes = input_output_modes(experiment.task)
         layers = _layers(experiment, start)
-        along = _inputs(experiment) @ np.asarray(modes.right)
-        power = np.mean(along**2, axis=0)
+        power = input_power_along(experiment.task, modes)
         times = gain * experiment.training.flow_times
         correlation = np.asarray(modes.strengths)
         courses = [
@@ -187,7 +191,7 @@ def departure_strengths(experiment: Experiment, layers: Layers) -> Float[np.ndar
     beyond what the mode ends at. Of first order in both: right while it is far below that.
     """
     modes = input_output_modes(experiment.task)
-    z = _inputs(experiment) @ np.asarray(modes.right)[:, 0]
+    z = flattened(experiment.task)[0] @ np.asarray(modes.right)[:, 0]
     square = float(np.mean(z**2))
     end = float(np.asarray(modes.strengths)[0]) / square
     found: list[float] = []
@@ -204,21 +208,11 @@ def departure_strengths(experiment: Experiment, layers: Layers) -> Float[np.ndar
     return np.array(found)
 
 
-def _inputs(experiment: Experiment) -> Float[np.ndarray, "n in"]:
-    x = np.asarray(experiment.task.data().train.x, dtype=np.float64)
-    return x.reshape(len(x), -1)
-
-
 def _layers(experiment: Experiment, start: Weights | None) -> Layers:
-    if start is None:
-        raise InputError(
-            "a random start without its weights",
-            "the weights at time zero",
-            "pass start=experiment.start(seeds)",
-        )
+    given = require_start(start, "a random start without its weights")
     linear_gain(experiment)
     with precision("float64"):
-        first, second = jax.vmap(experiment.model.effective)(start)
+        first, second = jax.vmap(experiment.model.effective)(given)
     pairs = zip(np.asarray(first, np.float64), np.asarray(second, np.float64), strict=True)
     return list(pairs)
 
@@ -232,12 +226,12 @@ def _growing(experiment: Experiment, layers: Layers) -> list[Float[np.ndarray, "
 
 def _started(experiment: Experiment, start: Weights) -> float:
     modes = input_output_modes(experiment.task)
-    z = _inputs(experiment) @ np.asarray(modes.right)[:, 0]
+    z = flattened(experiment.task)[0] @ np.asarray(modes.right)[:, 0]
     end = float(np.asarray(modes.strengths)[0]) / float(np.mean(z**2))
     grown = _growing(experiment, _layers(experiment, start))
     return float(np.max([np.sum(each[:, 0] ** 2) / 4.0 / end for each in grown]))
 
 
 def _lopsided(experiment: Experiment) -> float:
-    x = _inputs(experiment)
+    x = flattened(experiment.task)[0]
     return float(np.linalg.norm(x.mean(axis=0)) / np.sqrt(np.mean(np.sum(x**2, axis=1))))

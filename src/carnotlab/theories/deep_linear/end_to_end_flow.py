@@ -26,15 +26,18 @@ from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
 from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
 from carnotlab.measures.losses import TRAIN_LOSS, TRAIN_PREDICTION, train_loss, train_prediction
-from carnotlab.measures.modes import end_to_end_map
-from carnotlab.measures.weights import pair_imbalance
 from carnotlab.networks.finite import Weights
-from carnotlab.tasks.statistics import input_covariance
+from carnotlab.tasks.statistics import (
+    flattened,
+    input_covariance,
+    input_output_correlation,
+)
 from carnotlab.theories.base import Theory, TheoryAssumption
 from carnotlab.theories.deep_linear.factors import (
-    input_output_correlation,
+    end_to_end,
     require_equal_layers,
     starting_factors,
+    worst_imbalance,
 )
 from carnotlab.theories.regime import plain_learning_rate
 
@@ -157,10 +160,9 @@ class EndToEndFlow(Theory):
         plain_learning_rate(experiment, self.name)
         starts = starting_factors(experiment, start)
         require_equal_layers(experiment, self.name)
-        train = experiment.task.data().train
-        x, y = np.asarray(train.x).reshape(train.size, -1), np.asarray(train.y)
+        x, y = flattened(experiment.task)
         courses = _courses(
-            np.stack([_product(factors) for factors in starts]),
+            np.stack([end_to_end(factors) for factors in starts]),
             input_output_correlation(experiment.task),
             input_covariance(experiment.task),
             experiment.network.depth,
@@ -187,7 +189,7 @@ class EndToEndFlow(Theory):
             "W'W of each layer equals WW' of the one before; |difference| over the sum of the two "
             "layers' squared norms",
             0.01,
-            lambda experiment, start: _imbalance(experiment, start),
+            lambda experiment, start: worst_imbalance(starting_factors(experiment, start)),
         ),
         Assumption(
             "small steps",
@@ -266,28 +268,11 @@ def _solve(
     return jax.vmap(one)(starts, ranks)
 
 
-def _product(factors: tuple[Float[np.ndarray, "out in"], ...]) -> Float[np.ndarray, "out in"]:
-    with precision("float64"):
-        return np.asarray(end_to_end_map([jnp.asarray(factor) for factor in factors]))
-
-
-def _imbalance(experiment: Experiment, start: Weights) -> float:
-    with precision("float64"):
-        worst = [
-            float(jnp.max(pair_imbalance(factors), initial=0.0))
-            for factors in (
-                [jnp.asarray(factor) for factor in one]
-                for one in starting_factors(experiment, start)
-            )
-        ]
-    return float(np.max(worst))  # unlike max(), never loses a nan
-
-
 def _step_size(experiment: Experiment, start: Weights) -> float:
     rate = plain_learning_rate(experiment, EndToEndFlow.name)
     covariance = input_covariance(experiment.task)
     solution = input_output_correlation(experiment.task) @ np.linalg.pinv(covariance)
-    maps = [solution, *(_product(factors) for factors in starting_factors(experiment, start))]
+    maps = [solution, *(end_to_end(factors) for factors in starting_factors(experiment, start))]
     largest = max(float(np.linalg.norm(matrix, 2)) for matrix in maps)
     depth = experiment.network.depth
     return rate * depth * float(np.linalg.norm(covariance, 2)) * largest ** (2.0 - 2.0 / depth)

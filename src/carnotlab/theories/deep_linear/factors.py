@@ -1,18 +1,21 @@
-"""What theories of deep linear networks read: matrices at time zero, and the correlation."""
+"""What theories of deep linear networks read at time zero: matrices, their product, balance."""
 
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import TypeAlias
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from carnotlab.core.errors import InputError, OutOfReachError
+from carnotlab.core.errors import OutOfReachError
 from carnotlab.core.precision import precision
 from carnotlab.experiment.experiment import Experiment
+from carnotlab.measures.weights import pair_imbalance
 from carnotlab.networks.finite import Weights, scalings
 from carnotlab.networks.linear import refuse_nonlinear
-from carnotlab.tasks.base import Task
-from carnotlab.tasks.statistics import Source
+from carnotlab.theories.base import require_start
 
 Factors: TypeAlias = tuple[Float[np.ndarray, "out in"], ...]
 """The matrices of one network, first layer first."""
@@ -33,28 +36,34 @@ def starting_factors(experiment: Experiment, start: Weights | None) -> tuple[Fac
     [(5, 4), (3, 5)]
     """
     refuse_nonlinear(experiment.network)
-    if start is None:
-        raise InputError(
-            "a start without its weights",
-            "the weights at time zero",
-            "pass start=experiment.start(seeds)",
-        )
+    given = require_start(start)
     with precision("float64"):
-        factors = jax.vmap(experiment.model.factors)(start)
+        factors = jax.vmap(experiment.model.factors)(given)
     arrays = [np.asarray(factor, dtype=np.float64) for factor in factors]
     return tuple(tuple(array[seed] for array in arrays) for seed in range(len(arrays[0])))
 
 
-def input_output_correlation(source: Source) -> Float[np.ndarray, "outputs inputs"]:
-    r"""Return :math:`\Sigma_{yx} = \langle yx^\top\rangle` of a task's training samples or a batch.
+def end_to_end(factors: Factors) -> Float[np.ndarray, "outputs inputs"]:
+    r"""Return the product :math:`W_D \cdots W_1` of the matrices of one network.
 
-    >>> from carnotlab.tasks.linear_map import LinearMap
-    >>> np.linalg.svd(input_output_correlation(LinearMap(3, 2, (2.0, 1.0))))[1].round(9).tolist()
-    [2.0, 1.0]
+    >>> end_to_end((np.array([[2.0], [1.0]]), np.array([[0.0, 3.0]]))).tolist()
+    [[3.0]]
     """
-    batch = source.data().train if isinstance(source, Task) else source
-    x, y = np.asarray(batch.x).reshape(batch.size, -1), np.asarray(batch.y)
-    return y.T @ x / batch.size
+    return reduce(lambda product, factor: factor @ product, factors)
+
+
+def worst_imbalance(starts: Iterable[Sequence[Float[np.ndarray, "out in"]]]) -> float:
+    """Return the largest `pair_imbalance` of any network; 0 where none has neighbouring layers.
+
+    >>> worst_imbalance([(np.eye(1), np.eye(1)), (np.eye(1), 0.0 * np.eye(1))])
+    1.0
+    """
+    with precision("float64"):
+        worst = [
+            float(jnp.max(pair_imbalance([jnp.asarray(one) for one in factors]), initial=0.0))
+            for factors in starts
+        ]
+    return float(np.max(worst, initial=0.0))  # unlike max(), never loses a nan
 
 
 def require_equal_layers(experiment: Experiment, theory: str) -> None:

@@ -2,7 +2,6 @@ r"""Deep linear networks learn the modes of the input–output correlation one b
 
 import itertools
 from dataclasses import dataclass
-from functools import reduce
 from typing import ClassVar
 
 import numpy as np
@@ -10,8 +9,6 @@ import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Assumption
-from carnotlab.core.data import Modes
-from carnotlab.core.errors import InputError
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
@@ -19,9 +16,9 @@ from carnotlab.measures.modes import MODE_STRENGTH, mode_strength
 from carnotlab.networks.finite import Weights
 from carnotlab.networks.initialisation import Aligned
 from carnotlab.networks.linear import refuse_nonlinear
-from carnotlab.tasks.statistics import input_covariance, input_output_modes, mode_alignment
-from carnotlab.theories.base import Theory, TheoryAssumption
-from carnotlab.theories.deep_linear.factors import Factors, starting_factors
+from carnotlab.tasks.statistics import input_output_modes, input_power_along, mode_alignment
+from carnotlab.theories.base import Theory, TheoryAssumption, require_start
+from carnotlab.theories.deep_linear.factors import end_to_end, starting_factors
 from carnotlab.theories.deep_linear.mode_dynamics import Values, strength_at
 from carnotlab.theories.regime import plain_learning_rate
 
@@ -66,7 +63,7 @@ class DeepLinearModes(Theory):
         refuse_nonlinear(experiment.network)
         rate = plain_learning_rate(experiment, self.name)
         modes = input_output_modes(experiment.task)
-        power = _input_power(experiment, modes)
+        power = input_power_along(experiment.task, modes)
         times = experiment.training.flow_times
         depth = experiment.network.depth
 
@@ -82,13 +79,8 @@ class DeepLinearModes(Theory):
                 values = course(np.full(len(modes.strengths), strength))
                 labelled = MODE_STRENGTH.label(values, ("time",), coords)
             case _:
-                if start is None:
-                    raise InputError(
-                        "a random start without its weights",
-                        "the weights at time zero",
-                        "pass start=experiment.start(seeds)",
-                    )
-                values = np.stack([course(one) for one in starting_strengths(experiment, start)])
+                weights = require_start(start, "a random start without its weights")
+                values = np.stack([course(one) for one in starting_strengths(experiment, weights)])
                 labelled = MODE_STRENGTH.label(values, ("seed", "time"), coords)
         return labelled.to_dataset()
 
@@ -137,23 +129,15 @@ def starting_strengths(experiment: Experiment, start: Weights) -> Float[np.ndarr
             first, second = factors
             strengths.append(np.sum((first @ right + second.T @ left) ** 2, axis=0) / 4.0)
         else:
-            along = np.sum(left * (_end_to_end(factors) @ right), axis=0)
+            along = np.sum(left * (end_to_end(factors) @ right), axis=0)
             strengths.append(along if len(factors) == 1 else np.abs(along))
     return np.stack(strengths)
 
 
-def _end_to_end(factors: Factors) -> Float[np.ndarray, "out in"]:
-    return reduce(lambda product, factor: factor @ product, factors)
-
-
-def _input_power(experiment: Experiment, modes: Modes) -> Float[np.ndarray, " mode"]:
-    right = np.asarray(modes.right)
-    return np.sum(right * (input_covariance(experiment.task) @ right), axis=0)
-
-
-def _learned(experiment: Experiment) -> Float[np.ndarray, " mode"]:
+def learned_strengths(experiment: Experiment) -> Float[np.ndarray, " mode"]:
+    """Return S/d, the strengths at the end of learning."""
     modes = input_output_modes(experiment.task)
-    return np.asarray(modes.strengths) / _input_power(experiment, modes)
+    return np.asarray(modes.strengths) / input_power_along(experiment.task, modes)
 
 
 def _off_modes(experiment: Experiment, start: Weights) -> list[float]:
@@ -163,15 +147,15 @@ def _off_modes(experiment: Experiment, start: Weights) -> list[float]:
     left, right = np.asarray(modes.left), np.asarray(modes.right)
     values: list[float] = []
     for factors in starting_factors(experiment, start):
-        whole = _end_to_end(factors)
+        whole = end_to_end(factors)
         within = (left * np.sum(left * (whole @ right), axis=0)) @ right.T
-        scale = _learned(experiment) if len(factors) == 2 else whole
+        scale = learned_strengths(experiment) if len(factors) == 2 else whole
         values.append(float(np.linalg.norm(whole - within) / np.linalg.norm(scale)))
     return values
 
 
 def _imbalance(experiment: Experiment, start: Weights) -> list[float]:
-    layer = _learned(experiment) ** (2.0 / experiment.network.depth)
+    layer = learned_strengths(experiment) ** (2.0 / experiment.network.depth)
     return [
         max(
             (
@@ -188,8 +172,8 @@ def _imbalance(experiment: Experiment, start: Weights) -> list[float]:
 def _step_size(experiment: Experiment) -> float:
     rate = plain_learning_rate(experiment, DeepLinearModes.name)
     modes = input_output_modes(experiment.task)
-    power, depth = _input_power(experiment, modes), experiment.network.depth
-    curvature = depth * power * _learned(experiment) ** (2.0 - 2.0 / depth)
+    power, depth = input_power_along(experiment.task, modes), experiment.network.depth
+    curvature = depth * power * learned_strengths(experiment) ** (2.0 - 2.0 / depth)
     return rate * float(np.max(curvature))
 
 

@@ -13,8 +13,9 @@ from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
 from carnotlab.measures.modes import MODE_STRENGTH, mode_strength
 from carnotlab.networks.finite import Weights
-from carnotlab.tasks.statistics import input_covariance, input_output_modes, mode_alignment
+from carnotlab.tasks.statistics import input_output_modes, input_power_along, mode_alignment
 from carnotlab.theories.base import Theory, TheoryAssumption
+from carnotlab.theories.deep_linear.modes import learned_strengths
 from carnotlab.theories.deep_linear.prior_knowledge import Layers, two_layers
 from carnotlab.theories.deep_linear.unbalanced_modes import layer_strengths_at
 from carnotlab.theories.regime import plain_learning_rate
@@ -63,8 +64,9 @@ class PretrainedModes(Theory):
             InputError: if the weights at time zero were not given.
         """
         plain_learning_rate(experiment, self.name)
-        strengths = np.asarray(input_output_modes(experiment.task).strengths)
-        power, times = _power(experiment), experiment.training.flow_times
+        modes = input_output_modes(experiment.task)
+        strengths, times = np.asarray(modes.strengths), experiment.training.flow_times
+        power = input_power_along(experiment.task, modes)
         values = [
             layer_strengths_at(times, strengths, *_along_modes(experiment, layers), power).product
             for layers in two_layers(experiment, start)
@@ -117,11 +119,6 @@ def _along_modes(
     return along, np.sum(left * (second @ hidden), axis=0) / along
 
 
-def _power(experiment: Experiment) -> Float[np.ndarray, " mode"]:
-    right = np.asarray(input_output_modes(experiment.task).right)
-    return np.sum(right * (input_covariance(experiment.task) @ right), axis=0)
-
-
 def _mixing(experiment: Experiment, start: Weights) -> list[float]:
     right = np.asarray(input_output_modes(experiment.task).right)
     found: list[float] = []
@@ -133,7 +130,7 @@ def _mixing(experiment: Experiment, start: Weights) -> list[float]:
 
 
 def _second_layer(experiment: Experiment, start: Weights) -> list[float]:
-    learned = np.asarray(input_output_modes(experiment.task).strengths) / _power(experiment)
+    learned = learned_strengths(experiment)
     found: list[float] = []
     for layers in two_layers(experiment, start):
         first, _ = _along_modes(experiment, layers)
@@ -144,8 +141,9 @@ def _second_layer(experiment: Experiment, start: Weights) -> list[float]:
 
 
 def _step_sizes(experiment: Experiment, start: Weights) -> list[float]:
-    rate, power = plain_learning_rate(experiment, PretrainedModes.name), _power(experiment)
-    learned = np.asarray(input_output_modes(experiment.task).strengths) / power
+    rate = plain_learning_rate(experiment, PretrainedModes.name)
+    power = input_power_along(experiment.task, input_output_modes(experiment.task))
+    learned = learned_strengths(experiment)
     found: list[float] = []
     for layers in two_layers(experiment, start):
         first, second = _along_modes(experiment, layers)

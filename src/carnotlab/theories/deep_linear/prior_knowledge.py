@@ -9,7 +9,6 @@ import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Assumption
-from carnotlab.core.data import Batch
 from carnotlab.core.errors import OutOfReachError
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
@@ -21,7 +20,13 @@ from carnotlab.networks.finite import Weights
 from carnotlab.networks.linear import refuse_nonlinear
 from carnotlab.networks.parameterization import Standard
 from carnotlab.tasks.base import Task
-from carnotlab.tasks.statistics import input_covariance, input_output_modes, whiteness
+from carnotlab.tasks.statistics import (
+    flattened,
+    input_covariance,
+    input_output_correlation,
+    input_output_modes,
+    whiteness,
+)
 from carnotlab.theories.base import Theory, TheoryAssumption
 from carnotlab.theories.deep_linear.factors import starting_factors
 from carnotlab.theories.deep_linear.matrix_riccati import (
@@ -145,19 +150,15 @@ def course_on_task(
     >>> bool(np.allclose(again.maps[0], first.matrix, atol=1e-6))
     True
     """
-    batch: Batch = task.data().train
-    x = np.asarray(batch.x, np.float64).reshape(len(batch.x), -1)
-    correlation = np.asarray(batch.y, np.float64).T @ x / len(x)
-    power = float(np.trace(input_covariance(task))) / x.shape[1]
-    return two_layer_course(time, correlation, *layers, balance=balance, power=power)
+    correlation = input_output_correlation(task)
+    return two_layer_course(time, correlation, *layers, balance=balance, power=_power(task))
 
 
 def labelled(task: Task, courses: list[TwoLayerCourse], coords: Mapping[str, Any]) -> xr.Dataset:
     """Return what courses of several starts mean for a task's modes, outputs and similarity."""
     modes = input_output_modes(task)
     left, right = np.asarray(modes.left), np.asarray(modes.right)
-    x = np.asarray(task.data().train.x, np.float64)
-    x = x.reshape(len(x), -1)
+    x, _ = flattened(task)
     strengths = [np.einsum("ok,toi,ik->tk", left, c.maps, right, optimize=True) for c in courses]
     outputs = [x @ course.maps.transpose(0, 2, 1) for course in courses]
     similarity = [x @ course.input_kernels @ x.T for course in courses]
@@ -206,15 +207,16 @@ def _beyond_balance(experiment: Experiment, start: Weights) -> list[float]:
 
 
 def _learned(experiment: Experiment) -> Float[np.ndarray, " mode"]:
-    return np.asarray(input_output_modes(experiment.task).strengths) / _power(experiment)
+    return np.asarray(input_output_modes(experiment.task).strengths) / _power(experiment.task)
 
 
-def _power(experiment: Experiment) -> float:
-    return float(np.trace(input_covariance(experiment.task))) / experiment.task.input_size
+def _power(task: Task) -> float:
+    covariance = input_covariance(task)
+    return float(np.trace(covariance)) / len(covariance)
 
 
 def _step_sizes(experiment: Experiment, start: Weights) -> list[float]:
-    rate, power = plain_learning_rate(experiment, PriorKnowledge.name), _power(experiment)
+    rate, power = plain_learning_rate(experiment, PriorKnowledge.name), _power(experiment.task)
     strongest = float(np.max(_learned(experiment)))
     values: list[float] = []
     for first, second in two_layers(experiment, start):

@@ -29,7 +29,7 @@ from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
 from carnotlab.measures.layer_matrices import EVERY_WEIGHT, every_weight
 from carnotlab.networks.finite import Weights
-from carnotlab.tasks.statistics import input_covariance, input_output_modes, mode_alignment
+from carnotlab.tasks.statistics import input_output_modes, input_power_along, mode_alignment
 from carnotlab.theories.base import Theory, TheoryAssumption
 from carnotlab.theories.deep_linear.factors import (
     Factors,
@@ -195,8 +195,7 @@ class WeightTrajectories(Theory):
         starts = starting_factors(experiment, start)
         require_equal_layers(experiment, self.name)
         modes = input_output_modes(experiment.task)
-        right = np.asarray(modes.right)
-        power = np.sum(right * (input_covariance(experiment.task) @ right), axis=0)
+        power = input_power_along(experiment.task, modes)
         times = experiment.training.flow_times
         values = [
             np.concatenate(

@@ -13,14 +13,11 @@ give a shallow network fast and slow directions too. Source: saxe2019.
 from dataclasses import dataclass
 from typing import ClassVar
 
-import jax
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Assumption
-from carnotlab.core.errors import InputError
-from carnotlab.core.precision import precision
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
@@ -28,8 +25,14 @@ from carnotlab.measures.losses import TRAIN_PREDICTION, train_prediction
 from carnotlab.measures.modes import MODE_STRENGTH
 from carnotlab.networks.finite import Weights
 from carnotlab.networks.linear import refuse_nonlinear
-from carnotlab.tasks.statistics import input_output_modes
-from carnotlab.theories.base import Theory, TheoryAssumption
+from carnotlab.tasks.statistics import (
+    flattened,
+    input_covariance,
+    input_output_correlation,
+    input_output_modes,
+)
+from carnotlab.theories.base import Theory, TheoryAssumption, require_start
+from carnotlab.theories.deep_linear.factors import starting_factors
 from carnotlab.theories.deep_linear.mode_dynamics import Values
 from carnotlab.theories.deep_linear.modes import DeepLinearModes
 from carnotlab.theories.regime import plain_learning_rate
@@ -107,7 +110,7 @@ def beliefs_from_modes(
 ) -> Float[np.ndarray, "*lead n outputs"]:
     """Return the outputs on all training samples from the modes' strengths."""
     modes = input_output_modes(experiment.task)
-    along = _inputs(experiment) @ np.asarray(modes.right)
+    along = flattened(experiment.task)[0] @ np.asarray(modes.right)
     return (along * strengths[..., None, :]) @ np.asarray(modes.left).T
 
 
@@ -141,31 +144,19 @@ def illusion_times(
     return time[np.argmax(away, axis=-3)]
 
 
-def _inputs(experiment: Experiment) -> Float[np.ndarray, "n d"]:
-    x = np.asarray(experiment.task.data().train.x, dtype=np.float64)
-    return x.reshape(len(x), -1)
-
-
 def _shallow(
     experiment: Experiment, start: Weights | None
 ) -> Float[np.ndarray, "seed time n outputs"]:
-    if start is None:
-        raise InputError(
-            "a shallow network without its starting weights",
-            "the weights at time zero",
-            "pass start=experiment.start(seeds)",
-        )
+    given = require_start(start, "a shallow network without its starting weights")
     rate = plain_learning_rate(experiment, IllusoryCorrelations.name)
-    x, y = _inputs(experiment), np.asarray(experiment.task.data().train.y, dtype=np.float64)
-    power, basis = np.linalg.eigh(x.T @ x / len(x))
+    power, basis = np.linalg.eigh(input_covariance(experiment.task))
     power = np.where(power > len(power) * np.finfo(np.float64).eps * power[-1], power, 0.0)
     time = experiment.training.flow_times[:, None]
     left: Values = (
         np.exp(-power * time) if rate == 0.0 else (1.0 - rate * power) ** np.rint(time / rate)
     )
-    final = (y.T @ x / len(x)) @ basis / np.where(power > 0.0, power, np.inf)
-    with precision("float64"):
-        factors = jax.vmap(experiment.model.factors)(start)
-    begin = np.asarray(factors[0], dtype=np.float64) @ basis
+    correlation = input_output_correlation(experiment.task)
+    final = correlation @ basis / np.where(power > 0.0, power, np.inf)
+    begin = np.stack([matrix for (matrix,) in starting_factors(experiment, given)]) @ basis
     maps = final + (begin - final)[:, None] * left[:, None, :]
-    return np.einsum("ie,stoe->stio", x @ basis, maps, optimize=True)
+    return np.einsum("ie,stoe->stio", flattened(experiment.task)[0] @ basis, maps, optimize=True)

@@ -24,10 +24,10 @@ from carnotlab.measures.modes import MODE_STRENGTH
 from carnotlab.measures.representations import LAYER_SIMILARITY, layer_similarity
 from carnotlab.networks.finite import Weights
 from carnotlab.networks.linear import refuse_nonlinear
-from carnotlab.tasks.statistics import input_covariance, input_output_modes
+from carnotlab.tasks.statistics import flattened, input_output_modes
 from carnotlab.theories.base import Theory, TheoryAssumption
 from carnotlab.theories.deep_linear.mode_dynamics import Values, strength_at
-from carnotlab.theories.deep_linear.modes import DeepLinearModes
+from carnotlab.theories.deep_linear.modes import DeepLinearModes, learned_strengths
 from carnotlab.theories.regime import plain_learning_rate
 
 When: TypeAlias = Literal["end", "always"]
@@ -115,20 +115,12 @@ def similarity_from_modes(
     experiment: Experiment, strengths: Float[np.ndarray, "*lead mode"]
 ) -> Float[np.ndarray, "*lead layer n n"]:
     """Return every hidden layer's similarity of training samples from the modes' strengths."""
-    x = np.asarray(experiment.task.data().train.x, dtype=np.float64)
-    along = x.reshape(len(x), -1) @ np.asarray(input_output_modes(experiment.task).right)
+    x, _ = flattened(experiment.task)
+    along = x @ np.asarray(input_output_modes(experiment.task).right)
     depth = experiment.network.depth
     powers = 2.0 * np.arange(1, depth) / depth
     share = np.maximum(strengths, 0.0)[..., None, :] ** powers[:, None]
     return np.einsum("ia,...a,ja->...ij", along, share, along, optimize=True)
-
-
-def learned_strengths(experiment: Experiment) -> Float[np.ndarray, " mode"]:
-    """Return S/d, the strengths at the end of learning."""
-    modes = input_output_modes(experiment.task)
-    right = np.asarray(modes.right)
-    power = np.sum(right * (input_covariance(experiment.task) @ right), axis=0)
-    return np.asarray(modes.strengths) / power
 
 
 def disagreement(

@@ -85,28 +85,40 @@ def bend_64(
 
 
 @compiled
+def bent_32(
+    c: float, t: np.float32, inverse: float, other_inverse: float, deviations: np.float32,
+    factors: tuple[float, float], factors_t: tuple[np.float32, np.float32, np.float32],
+) -> tuple[float, np.float32]:  # fmt: skip
+    """Return both kernels of one pair behind an activation; only what cancels is in float64."""
+    same, opposite, bend = factors_t
+    one, two = np.float32(1.0), np.float32(2.0)
+    positive = c >= 0
+    apart = 1.0 - abs(c * inverse * other_inverse)
+    rest = np.float32(apart if apart > CLOSE else 0.0)
+    slope = slope_32(rest)
+    sine = np.sqrt(rest * (two - rest))
+    angle = bend * sine * (one + rest * slope)
+    factor = same if positive else opposite
+    curved = rest * sine * (one - (one - rest) * slope)
+    above = np.float64(bend * deviations * curved)
+    k_out = (factors[0] if positive else factors[1]) * c + above
+    return k_out, t * (factor - (angle if positive else -angle))
+
+
+@compiled
 def bend_32(
     k: Numbers, t: Numbers, inverse: Numbers, other_inverse: Numbers, deviation: Numbers,
     other_deviation: Numbers, k_out: Numbers, t_out: Numbers, numbers: Numbers,
     numbers_t: Numbers,
 ) -> None:  # fmt: skip
     """As `bend_64`, where only what cancels is in float64: covariance and distance from ±1."""
-    same, opposite, bend = numbers_t[SAME], numbers_t[OPPOSITE], numbers_t[BEND]
-    same_64, opposite_64 = numbers[SAME], numbers[OPPOSITE]
-    one, two = np.float32(1.0), np.float32(2.0)
+    factors = numbers[SAME], numbers[OPPOSITE]
+    factors_t = numbers_t[SAME], numbers_t[OPPOSITE], numbers_t[BEND]
     for i in range(k.size):
-        c = k[i]
-        positive = c >= 0
-        apart_64 = 1.0 - abs(c * inverse[i] * other_inverse[i])
-        rest = np.float32(apart_64 if apart_64 > CLOSE else 0.0)
-        slope = slope_32(rest)
-        sine = np.sqrt(rest * (two - rest))
-        angle = bend * sine * (one + rest * slope)
-        factor = same if positive else opposite
-        curved = rest * sine * (one - (one - rest) * slope)
-        t_out[i] = t[i] * (factor - (angle if positive else -angle))
-        above = bend * (deviation[i] * other_deviation[i]) * curved
-        k_out[i] = (same_64 if positive else opposite_64) * c + np.float64(above)
+        k_out[i], t_out[i] = bent_32(
+            k[i], t[i], inverse[i], other_inverse[i], deviation[i] * other_deviation[i], factors,
+            factors_t,
+        )  # fmt: skip
 
 
 @compiled
@@ -119,9 +131,8 @@ def bend_behind_three_32(
     size = k_out.size
     gain, bias, t_gain = numbers[GAIN], numbers[BIAS], numbers_t[GAIN]
     k_gradient, bias_gradient = numbers[GRADIENT_GAIN], numbers[GRADIENT_BIAS]
-    same, opposite, bend = numbers_t[SAME], numbers_t[OPPOSITE], numbers_t[BEND]
-    same_64, opposite_64 = numbers[SAME], numbers[OPPOSITE]
-    one, two = np.float32(1.0), np.float32(2.0)
+    factors = numbers[SAME], numbers[OPPOSITE]
+    factors_t = numbers_t[SAME], numbers_t[OPPOSITE], numbers_t[BEND]
     k0, k1, k2 = k[:size], k[lanes : lanes + size], k[2 * lanes : 2 * lanes + size]
     t0, t1, t2 = t[:size], t[lanes : lanes + size], t[2 * lanes : 2 * lanes + size]
     for i in range(size):
@@ -129,17 +140,10 @@ def bend_behind_three_32(
         c = gain * total + bias
         own = np.float32(k_gradient * total + bias_gradient)
         tangent = t_gain * ((t0[i] + t1[i]) + t2[i]) + own
-        positive = c >= 0
-        apart_64 = 1.0 - abs(c * inverse[i] * other_inverse[i])
-        rest = np.float32(apart_64 if apart_64 > CLOSE else 0.0)
-        slope = slope_32(rest)
-        sine = np.sqrt(rest * (two - rest))
-        angle = bend * sine * (one + rest * slope)
-        factor = same if positive else opposite
-        curved = rest * sine * (one - (one - rest) * slope)
-        t_out[i] = tangent * (factor - (angle if positive else -angle))
-        above = bend * (deviation[i] * other_deviation[i]) * curved
-        k_out[i] = (same_64 if positive else opposite_64) * c + np.float64(above)
+        k_out[i], t_out[i] = bent_32(
+            c, tangent, inverse[i], other_inverse[i], deviation[i] * other_deviation[i], factors,
+            factors_t,
+        )  # fmt: skip
 
 
 @compiled
