@@ -8,6 +8,7 @@ from carnotlab.networks.activations import Hermite, Monomial, Pointwise, Polynom
 from carnotlab.networks.layers import (
     Convolution,
     Dense,
+    DropConnect,
     Flatten,
     GlobalAveragePool,
     GlobalSumPool,
@@ -21,6 +22,7 @@ from carnotlab.networks.layers import (
 BLOCK = (Relu(), Convolution(4, weight_variance=2.0))
 WITH_SETTINGS = {
     Dense: Dense(4),
+    DropConnect: DropConnect(4),
     SelfAttention: SelfAttention(4),
     Residual: Residual(BLOCK),
     Sum: Sum(((), BLOCK)),

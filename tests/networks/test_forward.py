@@ -16,6 +16,7 @@ from carnotlab.networks.layers import (
     AveragePool,
     Convolution,
     Dense,
+    DropConnect,
     Dropout,
     Flatten,
     GlobalAveragePool,
@@ -31,6 +32,9 @@ from carnotlab.networks.parameterization import NTK, Standard
 
 X = np.random.default_rng(0).normal(size=(2, 5, 6, 3))
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
+
+
+KEY = jax.random.key(2)
 
 
 def windows(x, size, stride, padding):
@@ -188,6 +192,28 @@ def test_dropout_keeps_its_mean_and_is_off_without_noise():
     variance = np.sum(only["weight"] ** 2, axis=1) * (1 - keep) / keep
     # The sample variance of 2000 draws is known to about 1/sqrt(1000).
     np.testing.assert_allclose(noisy.var(axis=0), variance, rtol=0.15)
+
+
+def test_drop_connect_is_dense_without_noise_and_leaves_weights_out_with_it():
+    keep, x = 0.3, np.ones((2000, 3))
+    network = Network(3, (DropConnect(2, keep, bias_variance=0.5),))
+    still, (only,) = run(network, x)
+    np.testing.assert_allclose(still, x @ only["weight"].T + only["bias"], **EXACT)
+    noisy, _ = run(network, x, jax.random.key(1))
+    error = noisy.std(axis=0) / np.sqrt(len(x))
+    assert (np.abs(noisy.mean(axis=0) - still[0]) < 4.5 * error).all()
+    variance = np.sum(only["weight"] ** 2, axis=1) * (1 - keep) / keep
+    np.testing.assert_allclose(noisy.var(axis=0), variance, rtol=0.15)
+    # Unlike dropout of units, each output has a mask of its own: nothing in common.
+    assert abs(np.corrcoef(noisy.T)[0, 1]) < 4.5 / np.sqrt(len(x))
+    # Three weights, each there or not: eight outputs and no other.
+    assert len(np.unique(noisy[:, 0].round(9))) == 8
+
+
+def test_drop_connect_has_one_mask_for_all_positions_of_a_sample():
+    noisy, _ = run(Network((4, 3), (DropConnect(1, 0.5), Flatten())), np.ones((50, 4, 3)), KEY)
+    np.testing.assert_allclose(noisy, noisy[:, :1] * np.ones(4), **EXACT)
+    assert len(np.unique(noisy[:, 0].round(9))) > 4
 
 
 def test_frozen_maps_have_no_rate():

@@ -14,22 +14,25 @@ from carnotlab.core.assumptions import Assumption
 from carnotlab.core.errors import OutOfReachError
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.references import bibliography
+from carnotlab.experiment.batching import Online
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
 from carnotlab.measures.base import Measure
-from carnotlab.networks.activations import Tanh
+from carnotlab.networks.activations import Erf, Tanh
 from carnotlab.networks.architectures import deep_linear, mlp
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.networks.initialisation import Gaussian, Orthogonal
-from carnotlab.networks.layers import Dense
+from carnotlab.networks.layers import Dense, Dropout
 from carnotlab.networks.linear import refuse_nonlinear
 from carnotlab.networks.parameterization import NTK, Standard
+from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.tasks.linear_map import LinearMap
+from carnotlab.tasks.teacher_student import TeacherStudent
 from carnotlab.theories.base import Theory
 from carnotlab.training.train import train
 
@@ -87,6 +90,26 @@ BENT = Experiment(
     ),
     TRAINING,
 )
+ONE_LAYER = Experiment(
+    GaussianRegression(3, samples=5, outputs=2, held_out=4),
+    deep_linear(3, (), 2, initialisation=Gaussian(0.1)),
+    TRAINING,
+)
+COMMITTEE = Experiment(
+    TeacherStudent(3, 2, held_out=4, samples=5),
+    mlp(3, (2,), 1, activation=Erf(0.5**0.5), parameterization=Standard()),
+    Training(GradientDescent(0.05), 6, Online(), record=At((0, 2, 6))),
+)
+NOISY = Experiment(
+    GaussianRegression(3, samples=5, outputs=2, held_out=4),
+    Network(3, (Dropout(0.5), Dense(2)), Standard()),
+    TRAINING,
+)
+NOISY_BENT = Experiment(
+    Digits(6, 4, classes=(0, 1)),
+    Network(64, (Dense(3), Tanh(), Dropout(0.5), Dense(2)), Standard()),
+    TRAINING,
+)
 EXAMPLES = {
     "DeepLinearModes": LINEAR,
     "LazyKernel": WIDE,
@@ -103,6 +126,10 @@ EXAMPLES = {
     "IllusoryCorrelations": LINEAR,
     "InductiveProjection": LINEAR,
     "EarlyLinearCourse": BENT,
+    "RegressionOverTime": ONE_LAYER,
+    "SoftCommittee": COMMITTEE,
+    "LinearDropout": NOISY,
+    "ExpectedDropout": NOISY_BENT,
 }
 
 

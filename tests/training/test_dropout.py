@@ -62,7 +62,7 @@ def test_every_seed_and_step_has_noise_of_its_own(path):
 
 
 def test_gradient_flow_and_theories_of_descent_refuse_dropout():
-    with pytest.raises(InputError, match=r"Dropout under gradient flow.*GradientDescent"):
+    with pytest.raises(InputError, match=r"DropConnect under gradient flow.*GradientDescent"):
         _experiment(GradientFlow())
-    with pytest.raises(OutOfReachError, match=r"Dropout for a theory.*without it"):
+    with pytest.raises(OutOfReachError, match=r"DropConnect for a theory.*a network without"):
         full_batch_rule(_experiment(GradientDescent(RATE)), "a theory")

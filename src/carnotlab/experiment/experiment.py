@@ -58,7 +58,7 @@ class Experiment:
         if isinstance(self.training.rule, GradientFlow):
             require(
                 not has_noise(self.network.layers),
-                "Dropout under gradient flow, which has no steps to draw noise at",
+                "Dropout or DropConnect under gradient flow, which has no steps to draw noise at",
                 "a rule with steps",
                 "use GradientDescent() or Adam()",
             )

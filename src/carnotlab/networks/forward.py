@@ -17,6 +17,7 @@ from carnotlab.networks.layers import (
     AveragePool,
     Convolution,
     Dense,
+    DropConnect,
     Dropout,
     Flatten,
     GlobalAveragePool,
@@ -67,6 +68,20 @@ class Pass:
         # so that no scaled copy of a wide matrix is made at every step.
         return _biased(scale, stored, scale.weight_multiplier * (x @ stored["weight"].T))
 
+    def drop_connect(
+        self, keep: float, x: Float[Array, "n *axes units"]
+    ) -> Float[Array, "n *axes out"]:
+        """Apply the next linear map with a part of its weights, another for each sample."""
+        key = self.key()
+        if key is None:
+            return self.dense(x)
+        self._see(x)
+        scale, stored = next(self._steps)
+        shape = (x.shape[0], *stored["weight"].shape)
+        kept = jnp.where(jax.random.bernoulli(key, keep, shape), stored["weight"] / keep, 0.0)
+        product = jnp.einsum("n...i,noi->n...o", x, kept)
+        return _biased(scale, stored, scale.weight_multiplier * product)
+
     def convolve(self, layer: Convolution, x: Array) -> Array:
         """Apply the next linear map around every position."""
         self._see(x)
@@ -85,6 +100,8 @@ def apply_layers(layers: Sequence[Layer], run: Pass, x: Array) -> Array:
         match layer:
             case Dense():
                 x = run.dense(x)
+            case DropConnect(_, keep):
+                x = run.drop_connect(keep, x)
             case Convolution():
                 x = run.convolve(layer, x)
             case SelfAttention():

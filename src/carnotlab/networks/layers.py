@@ -184,6 +184,30 @@ class Dropout:
 
 
 @dataclass(frozen=True)
+class DropConnect:
+    r"""`Dense` whose weights are left out in training: each is kept with probability ``keep``.
+
+    :math:`z = \frac{1}{q} (M \odot W) x + b` with independent :math:`M_{ij} \in \{0, 1\}` of mean
+    q, drawn anew for every sample (and common to its positions), so that a step holds as many
+    copies of the weights as its batch has samples. Without a key for its noise the finite network
+    is `Dense`. Source: wan2013.
+
+    >>> DropConnect(10).keep
+    0.5
+    """
+
+    units: int
+    keep: float = 0.5
+    weight_variance: float = 1.0
+    bias_variance: float | None = None
+
+    def __post_init__(self) -> None:
+        require(self.units >= 1, f"units = {self.units}", "at least 1", "give the layer a size")
+        require(0.0 < self.keep <= 1.0, f"keep = {self.keep}", "in (0, 1]", "use keep=0.5")
+        _require_variances(self.weight_variance, self.bias_variance)
+
+
+@dataclass(frozen=True)
 class Residual:
     """A block with a skip connection: :math:`x + f(x)`, ``f`` the layers inside."""
 
@@ -220,7 +244,7 @@ class Product:
 
 
 Pool: TypeAlias = AveragePool | SumPool | MaxPool
-Weighted: TypeAlias = Dense | Convolution | SelfAttention
+Weighted: TypeAlias = Dense | Convolution | SelfAttention | DropConnect
 Branched: TypeAlias = Residual | Sum | Product
 Layer: TypeAlias = (
     Weighted
@@ -245,7 +269,7 @@ def branches_of(layer: Branched) -> tuple[tuple[Layer, ...], ...]:
 
 
 def has_noise(layers: tuple[Layer, ...]) -> bool:
-    """Return whether units are left out at random in training.
+    """Return whether units or weights are left out at random in training.
 
     >>> has_noise((Dense(3), Residual((Dropout(), Dense(3)))))
     True
@@ -253,7 +277,7 @@ def has_noise(layers: tuple[Layer, ...]) -> bool:
     return any(
         any(map(has_noise, branches_of(layer)))
         if isinstance(layer, Residual | Sum | Product)
-        else isinstance(layer, Dropout)
+        else isinstance(layer, Dropout | DropConnect)
         for layer in layers
     )
 

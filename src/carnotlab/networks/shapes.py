@@ -10,6 +10,7 @@ from carnotlab.networks.layers import (
     AveragePool,
     Convolution,
     Dense,
+    DropConnect,
     Dropout,
     Flatten,
     GlobalAveragePool,
@@ -53,7 +54,7 @@ def after(shape: Shape, layer: Layer) -> Shape:
     *axes, _ = shape
     positions = tuple(axes)
     match layer:
-        case Dense(units):
+        case Dense(units) | DropConnect(units):
             return (*positions, units)
         case Convolution(channels):
             return (*window(layer, positions).positions, channels)
@@ -96,7 +97,7 @@ def weighted_maps(shape: Shape, layers: Sequence[Layer]) -> Iterator[WeightedMap
     """
     for layer in layers:
         match layer:
-            case Dense(units, variance, bias):
+            case Dense(units, variance, bias) | DropConnect(units, _, variance, bias):
                 yield WeightedMap((units, shape[-1]), shape[-1], units, variance, bias)
             case Convolution(channels, weight_variance=variance, bias_variance=bias):
                 size = window(layer, shape[:-1]).size

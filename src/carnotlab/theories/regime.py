@@ -21,7 +21,7 @@ def full_batch_rule(experiment: Experiment, theory: str) -> GradientDescent | Gr
         (training.batching == FullBatch(), training.batching, "FullBatch()"),
         (training.schedule == Constant(), training.schedule, "Constant()"),
         (training.early_stopping is None, training.early_stopping, "early_stopping=None"),
-        (not has_noise(experiment.network.layers), "Dropout", "a network without it"),
+        (not has_noise(experiment.network.layers), "Dropout or DropConnect", "a network without"),
     )
     for fits, given, instead in required:
         if not fits:

@@ -19,7 +19,9 @@ from carnotlab.training.batches import batches
 from carnotlab.training.objective import loss_and_gradient, scale_layers
 from carnotlab.training.optimizers import optimizer
 
-Record = Callable[[Model, Weights, Weights, Data], Any]
+Record = Callable[..., Any]
+"""From model, weights, start and data, and with them a member's number of samples, if it has one,
+to what is kept."""
 
 
 class Member(NamedTuple):
@@ -52,17 +54,18 @@ def descend(
     numbers: Any,
     data: Data,
     progress: Callable[[Any], None] | None,
+    samples_of: Callable[[Any], Int[Array, ""]] | None = None,
 ) -> Outcome:
     """Train all members and record each at the experiment's times.
 
     ``experiment_of(numbers)`` rebuilds a member's experiment from its traced settings; what is
     not a number is common to all. ``progress`` is called with the number of records made.
+    ``samples_of(numbers)``, under full batches, is how many first samples a member trains on.
     """
     common = experiment_of(jax.tree.map(lambda values: values[0], numbers))
     times = common.training.times.astype(np.int32)
     steps = int(common.training.duration)
-    samples = data.train.size
-    drawing = batches(common.training.batching, common.task, samples)
+    drawing = batches(common.training.batching, common.task, data.train.size)
     stopping = common.training.early_stopping
     loss = loss_function(common.training.loss)
 
@@ -80,7 +83,8 @@ def descend(
         model, training = experiment.model, experiment.training
         order, batch = drawing.draw(member.order, member.key, index, data.train)
         noise = _noise(model, member.key, index)
-        gradient = loss_and_gradient(model, training)
+        samples = None if samples_of is None else samples_of(own)
+        gradient = loss_and_gradient(model, training, samples)
         value, slope = gradient(member.weights, member.start, batch, noise)
         rule: Any = optimizer(training.rule)
         updates, memory = rule.update(slope, member.memory, member.weights)
@@ -114,7 +118,8 @@ def descend(
                 records_since_best=since,
                 stopped_at=_first(member.stopped_at, since >= stopping.patience, time),
             )
-        return member, record(experiment.model, member.weights, member.start, data)
+        seen = (experiment.model, member.weights, member.start, data)
+        return member, record(*seen, *(() if samples_of is None else (samples_of(own),)))
 
     def interval(members: Member, bounds: Int[Array, "2"]) -> tuple[Member, Any]:
         every_step = jax.vmap(step, in_axes=(0, 0, None, None))

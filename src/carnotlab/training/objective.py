@@ -1,10 +1,11 @@
 """What is minimized: the loss on a batch plus weight decay, and its gradient."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from carnotlab.core.data import Batch
 from carnotlab.experiment.losses import loss_function
@@ -23,12 +24,20 @@ class Gradient(Protocol):
         ...
 
 
-def loss_and_gradient(model: Model, training: Training) -> Gradient:
-    """Return ``(weights, start, batch, noise) -> (loss without decay, gradient with decay)``."""
+def loss_and_gradient(
+    model: Model, training: Training, samples: Int[Array, ""] | None = None
+) -> Gradient:
+    """Return ``(weights, start, batch, noise) -> (loss without decay, gradient with decay)``.
+
+    With ``samples``, which may be traced, only so many first samples of a batch count.
+    """
     loss = loss_function(training.loss)
 
     def on_batch(weights: Weights, batch: Batch, noise: Key[Array, ""] | None) -> Float[Array, ""]:
-        return loss(model.apply(weights, jnp.asarray(batch.x), noise), jnp.asarray(batch.y))
+        outputs, targets = model.apply(weights, jnp.asarray(batch.x), noise), jnp.asarray(batch.y)
+        if samples is None:
+            return loss(outputs, targets)
+        return mean_over_first(samples, loss_by_sample(loss, outputs, targets))
 
     decay = training.weight_decay
     plain = isinstance(decay, float) and decay == 0.0
@@ -47,6 +56,25 @@ def loss_and_gradient(model: Model, training: Training) -> Gradient:
         return value, jax.tree.map(lambda g, w: g + decay * w, slope, pull)
 
     return gradient
+
+
+def loss_by_sample(
+    loss: Callable[[Array, Array], Array],
+    outputs: Float[Array, "n k"],
+    targets: Float[Array, "n k"],
+) -> Float[Array, " n"]:
+    """Return what each sample adds to a loss that is a mean over samples."""
+    return jax.vmap(lambda output, target: loss(output[None], target[None]))(outputs, targets)
+
+
+def mean_over_first(samples: Int[Array, ""], values: Float[Array, " n"]) -> Float[Array, ""]:
+    """Return the mean of the first ``samples`` values.
+
+    >>> float(mean_over_first(jnp.array(2), jnp.array([1.0, 2.0, 30.0])))
+    1.5
+    """
+    first = jnp.arange(len(values)) < samples
+    return jnp.sum(jnp.where(first, values, 0.0)) / samples.astype(values.dtype)
 
 
 def scale_layers(model: Model, training: Training, updates: Weights, factor: Any) -> Weights:

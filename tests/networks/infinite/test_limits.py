@@ -24,7 +24,7 @@ from carnotlab.networks.initialisation import (
     Orthogonal,
     given,
 )
-from carnotlab.networks.layers import Convolution, Dense, MaxPool, Residual
+from carnotlab.networks.layers import Convolution, Dense, DropConnect, MaxPool, Residual
 
 X = np.random.default_rng(0).normal(size=(5, 3))
 
@@ -37,8 +37,12 @@ def test_every_layer_has_a_reading_or_a_refusal(layer):
     network = Network((4, 4, 2), (Convolution(4), *flattened(layer), Dense(2)))
     finite = Model(network)
     assert finite.apply(finite.start(0), jnp.asarray(IMAGES)).shape == (5, 2)
-    if isinstance(layer, MaxPool):
-        with pytest.raises(OutOfReachError, match=r"MaxPool.*use AveragePool"):
+    refused = {
+        MaxPool: r"MaxPool.*use AveragePool",
+        DropConnect: r"DropConnect.*use Dropout\(0.5\)",
+    }
+    if type(layer) in refused:
+        with pytest.raises(OutOfReachError, match=refused[type(layer)]):
             kernels(network, IMAGES)
         return
     for kernel in kernels(network, IMAGES):

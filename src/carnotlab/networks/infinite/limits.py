@@ -13,6 +13,7 @@ from carnotlab.networks.layers import (
     AveragePool,
     Convolution,
     Dense,
+    DropConnect,
     Dropout,
     Flatten,
     GlobalAveragePool,
@@ -73,6 +74,12 @@ def _follow(layers: Sequence[Layer], state: State) -> State:
                 state = state if state == "inputs" else "activated"
             case Residual() | Sum() | Product():
                 state = _joined(layer, state)
+            case DropConnect(units, keep):
+                raise OutOfReachError(
+                    "DropConnect in the infinite-width reading",
+                    "noise on units, whose limit is the same: every variance grows to 1/keep",
+                    f"use Dropout({keep:g}) in front of Dense({units})",
+                )
             case MaxPool():
                 raise OutOfReachError(
                     "MaxPool in the infinite-width reading",

@@ -34,6 +34,7 @@ from carnotlab.networks.layers import (
     AveragePool,
     Convolution,
     Dense,
+    DropConnect,
     Dropout,
     Flatten,
     GlobalAveragePool,
@@ -154,7 +155,7 @@ def follow(
                 positions = ends[0][1]
                 join = _multiplied if isinstance(layer, Product) else _added
                 state = reduce(join, (end for end, _ in ends))
-            case MaxPool():
+            case MaxPool() | DropConnect():
                 raise NotImplementedError("refused before: see `limits`")
             case _:
                 assert_never(layer)

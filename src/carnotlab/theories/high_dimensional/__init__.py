@@ -1,0 +1,1 @@
+"""Regression, features and kernels where samples and parameters are many in a fixed ratio."""

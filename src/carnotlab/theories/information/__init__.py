@@ -1,0 +1,1 @@
+"""Information in weights: how many bits of the labels a trained network holds."""

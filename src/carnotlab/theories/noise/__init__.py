@@ -1,0 +1,1 @@
+"""Noise in training as a regularizer: what leaving units or weights out does on average."""

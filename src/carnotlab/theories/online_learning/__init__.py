@@ -1,0 +1,1 @@
+"""Learning from examples met once, or again and again: overlaps, online errors, replay."""
