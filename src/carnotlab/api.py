@@ -7,6 +7,7 @@ from carnotlab.core.verdicts import Tolerance, Verdict
 from carnotlab.estimators.classifier import InfiniteNetworkClassifier
 from carnotlab.estimators.infinite_network_covariance import InfiniteNetworkCovariance
 from carnotlab.estimators.infinite_network_kernel import InfiniteNetworkKernel
+from carnotlab.estimators.linear_baseline import linear_baselines
 from carnotlab.estimators.regressor import InfiniteNetworkRegressor
 from carnotlab.experiment.batching import FullBatch, Minibatch, Online
 from carnotlab.experiment.experiment import Experiment
@@ -32,6 +33,7 @@ from carnotlab.networks.initialisation import (
     small,
 )
 from carnotlab.networks.parameterization import NTK, MeanField, Standard
+from carnotlab.runs.information_in_weights import network_bound, network_codelength
 from carnotlab.studies.catalogue import STUDIES, find_study
 from carnotlab.studies.comparison import Comparison, compare
 from carnotlab.studies.running import run_study
@@ -42,6 +44,7 @@ from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.feature_hierarchy import FeatureHierarchy
 from carnotlab.tasks.gaussian_regression import GaussianRegression
 from carnotlab.tasks.item_features import ItemFeatures
+from carnotlab.tasks.label_noise import NoisyLabels, RandomLabels, ShuffledLabels
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.tasks.noisy_polynomial import NoisyPolynomial
 from carnotlab.tasks.planted_category import PlantedCategory
@@ -54,14 +57,19 @@ from carnotlab.theories.deep_linear.modes import DeepLinearModes
 from carnotlab.theories.deep_linear.pretrained_modes import PretrainedModes
 from carnotlab.theories.deep_linear.prior_knowledge import PriorKnowledge
 from carnotlab.theories.deep_linear.weight_trajectories import WeightTrajectories
+from carnotlab.theories.high_dimensional.regression_over_time import RegressionOverTime
 from carnotlab.theories.lazy_kernel import LazyKernel
 from carnotlab.theories.learners.evidence import weigh
 from carnotlab.theories.learners.learning_curve import LearningCurve
+from carnotlab.theories.noise.expected_dropout import ExpectedDropout
+from carnotlab.theories.noise.linear_dropout import LinearDropout
+from carnotlab.theories.online_learning.soft_committee import SoftCommittee
 from carnotlab.theories.semantic.illusory_correlations import IllusoryCorrelations
 from carnotlab.theories.semantic.inductive_projection import InductiveProjection
 from carnotlab.theories.semantic.layer_similarity import LayerSimilarity
 from carnotlab.training.consecutive import train_consecutively
 from carnotlab.training.train import train, train_sweep
+from carnotlab.training.width_sweep import train_widths
 
 __all__ = [
     "MODE_STRENGTH",
@@ -82,6 +90,7 @@ __all__ = [
     "EarlyStopping",
     "EndToEndFlow",
     "Evenly",
+    "ExpectedDropout",
     "Experiment",
     "FeatureHierarchy",
     "FullBatch",
@@ -101,6 +110,7 @@ __all__ = [
     "LayerSimilarity",
     "LazyKernel",
     "LearningCurve",
+    "LinearDropout",
     "LinearMap",
     "Logarithmically",
     "MeanField",
@@ -108,6 +118,7 @@ __all__ = [
     "Minibatch",
     "Modes",
     "Network",
+    "NoisyLabels",
     "NoisyPolynomial",
     "Online",
     "OptaxRule",
@@ -117,6 +128,10 @@ __all__ = [
     "PretrainedModes",
     "PriorKnowledge",
     "Quantity",
+    "RandomLabels",
+    "RegressionOverTime",
+    "ShuffledLabels",
+    "SoftCommittee",
     "SquaredError",
     "Standard",
     "Task",
@@ -137,8 +152,11 @@ __all__ = [
     "kernels",
     "layers",
     "lenet",
+    "linear_baselines",
     "mlp",
     "myrtle",
+    "network_bound",
+    "network_codelength",
     "resnet",
     "run_study",
     "small",
@@ -147,6 +165,7 @@ __all__ = [
     "train",
     "train_consecutively",
     "train_sweep",
+    "train_widths",
     "vgg",
     "weigh",
 ]

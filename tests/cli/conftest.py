@@ -33,6 +33,7 @@ def _toys():
     """The toy studies in place of the real ones, and this process's devices as they are."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "STUDIES", (ToyStudy(), ContraryStudy()))
+        patch.setattr(catalogue, "TOUR", (ToyStudy(),))
         patch.setenv("JAX_NUM_CPU_DEVICES", "1")
         yield
 

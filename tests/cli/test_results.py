@@ -18,7 +18,8 @@ def test_a_run_prints_one_object_with_the_documented_keys(first):
     outcome = first[0]
     assert outcome.code == 1
     record = outcome.json
-    assert set(record) == {"verdicts", "provenance", "skipped"}
+    assert set(record) == {"verdicts", "provenance", "skipped", "linear_baselines"}
+    assert record["linear_baselines"] == []  # no real data
     assert set(record["provenance"]) == PROVENANCE
     assert record["provenance"]["seeds"] == [0, 1, 2]
     assert set(record["provenance"]["settings"]) == {"toy-modes", "toy-contrary"}
@@ -82,8 +83,15 @@ def test_no_word_is_lost_in_a_narrow_terminal(first, monkeypatch, capsys):
             assert word in shown
 
 
-def test_a_tour_says_what_each_study_shows(carnot, kept):
+def test_a_tour_shows_a_few_studies(carnot, kept):
     outcome = carnot("tour", "--out", kept)
+    assert outcome.code == 0
+    assert outcome.out.count("They do from an aligned start") == 1
+    assert "All 2 verdicts are as the studies expect" in outcome.out
+
+
+def test_a_whole_tour_says_what_each_study_shows(carnot, kept):
+    outcome = carnot("tour", "--all", "--out", kept)
     assert outcome.code == 1
     assert outcome.out.count("They do from an aligned start") == 2
     assert "toy-contrary: started" in outcome.err

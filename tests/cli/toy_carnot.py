@@ -11,5 +11,5 @@ from carnotlab.cli import main
 from carnotlab.studies import catalogue
 
 if __name__ == "__main__":
-    catalogue.STUDIES = (ToyStudy(), ContraryStudy())
+    catalogue.STUDIES = catalogue.TOUR = (ToyStudy(), ContraryStudy())
     main()

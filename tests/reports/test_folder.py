@@ -1,6 +1,7 @@
 import errno
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from carnotlab.reports.figures import exhibit
 from carnotlab.reports.folder import folder_of, write_page, write_results, write_settings
 from carnotlab.reports.recall import IncompleteError, recall, result_folders
 from carnotlab.runs.store import Store
+from carnotlab.studies.linear_baselines import BaselineRow
 
 
 def find(name):
@@ -116,3 +118,16 @@ def test_a_full_disk_leaves_nothing_half_written(result, tmp_path, monkeypatch):
         write_results(result, tmp_path / "study")
     assert not list(tmp_path.rglob("*.part"))
     assert not list(tmp_path.rglob("*.svg"))
+
+
+def test_linear_baselines_are_written_and_read_again(folder, result):
+    row = BaselineRow("digits", 10, 5, "share wrong", 0.25, None, 0.2, 0.3, "aligned")
+    beside = replace(result, baselines=(row,))
+    write_results(beside, folder)
+    assert recall(folder, find).baselines == (row,)
+    page = (folder / "report.html").read_text()
+    assert "Linear baseline" in page
+    assert "0.2 to 0.3" in page
+    assert "0.2 to 0.3" in (folder / "tables.txt").read_text()
+    write_results(result, folder)
+    assert "Linear baseline" not in (folder / "report.html").read_text()

@@ -48,14 +48,21 @@ def carnot(
 
 
 @app.command()
-def tour(out: Out = OUT, seeds: Seeds = None, json: Json = False) -> int:
-    """Run every study at its small size: what each shows, its verdicts, a report."""
+def tour(
+    out: Out = OUT,
+    seeds: Seeds = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every study instead of a few of each kind.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Run studies of each kind at their small size: what each shows, its verdicts, a report."""
 
     def work() -> int:
         from carnotlab.cli import running
         from carnotlab.cli.planning import changes_of
 
-        return running.tour(changes_of((), seeds, None), out, json=json)
+        return running.tour(changes_of((), seeds, None), out, everything=everything, json=json)
 
     return in_worker(work)
 
@@ -108,6 +115,49 @@ def run(
         changes = changes_of(sets or (), seeds, None if data is None else str(data))
         request = running.Request(tuple(studies), size, changes, out, dry=dry_run, json=json)
         return running.run(request)
+
+    return in_worker(work)
+
+
+@app.command()
+def replicate(
+    study: Annotated[str, typer.Argument(metavar="STUDY", show_default=False)],
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data", metavar="FILE", help="A data set; may be repeated, 'own' for the study's own."
+        ),
+    ] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=V1,V2",
+            help="Values of a setting (with ';' between lists); may be repeated.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", metavar="N,N", help="Numbers of seeds.")
+    ] = None,
+    size: Annotated[
+        Literal["smoke", "full"], typer.Option(help="Minutes on a laptop, or fit to publish.")
+    ] = "smoke",
+    out: Out = OUT,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show conditions and arms; compute and write nothing.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Run one study over data sets, settings and seeds: how far does its claim carry?"""
+
+    def work() -> int:
+        from carnotlab.cli import replicating
+
+        return replicating.replicate(
+            replicating.Request(
+                study, size, out, tuple(data or ()), seeds, tuple(sets or ()), dry_run, json
+            )
+        )
 
     return in_worker(work)
 

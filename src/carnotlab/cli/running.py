@@ -18,6 +18,7 @@ from carnotlab.reports.figures import Exhibit
 from carnotlab.reports.folder import PAGE, write_page, write_results, write_settings
 from carnotlab.reports.words import tally
 from carnotlab.studies import catalogue
+from carnotlab.studies.linear_baselines import baseline_table
 from carnotlab.studies.running import run_study
 from carnotlab.studies.study import Size, StudyResult
 
@@ -35,9 +36,10 @@ class Request:
     messages: bool = False
 
 
-def tour(changes: Mapping[str, Any], out: Path, *, json: bool) -> ExitCode:
-    """Run every study at smoke size and say what each shows."""
-    names = tuple(study.name for study in catalogue.STUDIES)
+def tour(changes: Mapping[str, Any], out: Path, *, everything: bool, json: bool) -> ExitCode:
+    """Run the studies of the tour, or all, at smoke size and say what each shows."""
+    studies = catalogue.STUDIES if everything else catalogue.TOUR
+    names = tuple(study.name for study in studies)
     return run(Request(names, "smoke", changes, out, json=json, messages=True))
 
 
@@ -56,7 +58,7 @@ def run(request: Request) -> ExitCode:
         each.store.prepare()
         # Written first, so that a run cut short can say by which command it is resumed.
         write_settings(each.study, each.size, each.settings, each.keys, each.skipped, each.folder)
-    shown = [_carry_out(each) for each in plans]
+    shown = [carry_out(each) for each in plans]
     results = [each.result for each in shown]
     page = request.out / PAGE
     write_page(shown, page)
@@ -82,13 +84,15 @@ def print_results(
         if messages:
             things.append(Text(result.study.message))
         things += verdict_lines(result.verdicts, width())
-        things += [*result.study.tables(result), *remarks(result), Text("")]
+        things += [*result.study.tables(result), *baseline_table(result.baselines)]
+        things += [*remarks(result), Text("")]
     verdicts = [verdict for result in results for verdict in result.verdicts]
     show(*things, Text(tally(verdicts)))
     emit(f"Report: {page}\n")  # never broken over lines, so that it can be copied
 
 
-def _carry_out(plan: Plan) -> Exhibit:
+def carry_out(plan: Plan) -> Exhibit:
+    """Run what is missing of one study and write everything about it but the common page."""
     for words in plan.outlook:
         say(words)
     with progress(plan.study.name) as tell:

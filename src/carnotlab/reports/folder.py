@@ -14,10 +14,12 @@ from carnotlab.reports.figures import Exhibit, exhibit
 from carnotlab.reports.page import page
 from carnotlab.reports.section import anchor
 from carnotlab.runs.atomic import appearing, clear_leftovers, write_json, write_text
+from carnotlab.studies.linear_baselines import baseline_table
 from carnotlab.studies.running import study_key
 from carnotlab.studies.study import Settings, Size, Study, StudyResult
 
 PAGE = "report.html"
+BASELINES = "linear_baselines.json"
 TABLE_WIDTH = 160
 """Columns of the tables that a study writes beside its verdicts."""
 
@@ -68,7 +70,9 @@ def write_results(result: StudyResult, folder: Path) -> Exhibit:
     write_settings(result.study, result.size, result.settings, result.keys, result.skipped, folder)
     write_json(folder / "verdicts.json", [verdict.to_dict() for verdict in result.verdicts])
     write_json(folder / "provenance.json", result.provenance.to_dict())
-    tables = result.study.tables(result)
+    if result.baselines:
+        write_json(folder / BASELINES, [row.to_dict() for row in result.baselines])
+    tables = (*result.study.tables(result), *baseline_table(result.baselines))
     if tables:
         paper = Console(file=io.StringIO(), width=TABLE_WIDTH)
         paper.print(*tables, sep="\n")

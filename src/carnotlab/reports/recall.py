@@ -10,10 +10,11 @@ import msgspec
 from carnotlab.core.errors import CarnotError, InputError, require
 from carnotlab.core.provenance import Provenance
 from carnotlab.core.verdicts import Verdict
-from carnotlab.reports.folder import store_of
+from carnotlab.reports.folder import BASELINES, store_of
 from carnotlab.reports.words import command
 from carnotlab.runs.run import RunResult
 from carnotlab.runs.store import Store
+from carnotlab.studies.linear_baselines import BaselineRow
 from carnotlab.studies.running import verdicts_of
 from carnotlab.studies.study import Results, Settings, Size, Study, StudyResult
 
@@ -87,6 +88,7 @@ def recall(folder: Path, find: Callable[[str], Study]) -> StudyResult:
     origin = folder / "provenance.json"
     if missing or not origin.is_file():
         raise IncompleteError(_unfinished(study, record.size, settings, folder, missing, record))
+    beside = folder / BASELINES
     results = {arm.arm: RunResult.from_xarray(store.load(arm.key)) for arm in record.arms}
     return StudyResult(
         study=study,
@@ -97,6 +99,7 @@ def recall(folder: Path, find: Callable[[str], Study]) -> StudyResult:
         provenance=_read(origin, Provenance),
         skipped=tuple(record.skipped),
         keys={arm.arm: arm.key for arm in record.arms},
+        baselines=_read(beside, tuple[BaselineRow, ...]) if beside.is_file() else (),
     )
 
 

@@ -12,6 +12,7 @@ from carnotlab.reports.assumptions import assumptions
 from carnotlab.reports.figures import Exhibit, data_uri
 from carnotlab.reports.markup import Markup, breakable, element, join, scrolling, table
 from carnotlab.reports.words import command, number, setting, whole_numbers
+from carnotlab.studies.linear_baselines import words_of
 from carnotlab.studies.running import study_key
 from carnotlab.studies.study import StudyResult
 
@@ -32,6 +33,7 @@ def section(shown: Exhibit) -> Markup:
         element("p", result.study.message),
         _figure(shown),
         *_skipped(result),
+        *_baselines(result),
         element("h3", "Tolerances"),
         table("Why each tolerance is as wide as it is", TOLERANCE_HEADINGS, _tolerances(result)),
         element("h3", "Assumptions"),
@@ -50,6 +52,9 @@ def section(shown: Exhibit) -> Markup:
     )
 
 
+BASELINE_HEADINGS = (
+    "Data", "Samples + held out", "Error", "Ridge", "Logistic", "Networks", "Best arm",
+)  # fmt: skip
 TOLERANCE_HEADINGS = ("Quantity", "Tolerance", "Argument")
 
 
@@ -72,6 +77,14 @@ def _skipped(result: StudyResult) -> tuple[Markup, ...]:
         element("h3", "Not run"),
         element("ul", *(element("li", words) for words in result.skipped)),
     )
+
+
+def _baselines(result: StudyResult) -> Iterator[Markup]:
+    if result.baselines:
+        rows = [words_of(row) for row in result.baselines]
+        caption = "Errors on held-out samples, beside those of regularized linear models"
+        yield element("h3", "Linear baseline")
+        yield table(caption, BASELINE_HEADINGS, rows)
 
 
 def _tolerances(result: StudyResult) -> list[tuple[str, ...]]:

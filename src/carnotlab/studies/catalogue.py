@@ -13,6 +13,10 @@ from carnotlab.studies.deep_linear.orthogonal_initialisation import OrthogonalIn
 from carnotlab.studies.deep_linear.prior_knowledge import KnowledgeDecides
 from carnotlab.studies.deep_linear.saddles_not_minima import SaddlesNotMinima
 from carnotlab.studies.deep_linear.unsupervised_pretraining import UnsupervisedPretraining
+from carnotlab.studies.double_descent.double_descent_in_samples import DoubleDescentInSamples
+from carnotlab.studies.double_descent.double_descent_in_time import DoubleDescentInTime
+from carnotlab.studies.double_descent.double_descent_in_width import DoubleDescentInWidth
+from carnotlab.studies.double_descent.double_descent_removed import DoubleDescentRemoved
 from carnotlab.studies.infinite_width.convolution_helps_small_data import ConvolutionHelpsSmallData
 from carnotlab.studies.infinite_width.depth_and_order_to_chaos import DepthAndOrderToChaos
 from carnotlab.studies.infinite_width.infinite_nets_on_small_data import InfiniteNetsOnSmallData
@@ -20,7 +24,20 @@ from carnotlab.studies.infinite_width.kernel_limit_of_convnets import KernelLimi
 from carnotlab.studies.infinite_width.kernel_stays_put import KernelStaysPut
 from carnotlab.studies.infinite_width.orthogonal_or_gaussian import OrthogonalOrGaussian
 from carnotlab.studies.infinite_width.width_to_kernel import WidthToKernel
+from carnotlab.studies.information.information_in_weights import InformationInWeights
+from carnotlab.studies.interpolation.deep_linear_generalization import DeepLinearGeneralization
+from carnotlab.studies.interpolation.polynomial_from_zero import PolynomialFromZero
+from carnotlab.studies.interpolation.random_interpolators_overfit import RandomInterpolatorsOverfit
 from carnotlab.studies.learners.stages_in_a_learner import StagesInALearner
+from carnotlab.studies.noise.noise_as_regularizer import NoiseAsRegularizer
+from carnotlab.studies.online_learning.replay_or_online import ReplayOrOnline
+from carnotlab.studies.online_learning.small_teacher_large_student import SmallTeacherLargeStudent
+from carnotlab.studies.regression.important_structure_first import ImportantStructureFirst
+from carnotlab.studies.regression.optimal_regularization import OptimalRegularization
+from carnotlab.studies.regression.speed_against_generalization import SpeedAgainstGeneralization
+from carnotlab.studies.robustness.linear_baseline import LinearBaselineStudy
+from carnotlab.studies.robustness.robust_takeaway import RobustTakeaway
+from carnotlab.studies.robustness.structure_of_data import StructureOfData
 from carnotlab.studies.semantic.category_coherence import CategoryCoherence
 from carnotlab.studies.semantic.illusory_correlations import IllusoryCorrelationsStudy
 from carnotlab.studies.semantic.inductive_projection import InductiveProjectionStudy
@@ -54,7 +71,47 @@ STUDIES: tuple[Study, ...] = (
     OrthogonalOrGaussian(),
     InfiniteNetsOnSmallData(),
     ConvolutionHelpsSmallData(),
+    OptimalRegularization(),
+    SpeedAgainstGeneralization(),
+    ImportantStructureFirst(),
+    DoubleDescentInWidth(),
+    DoubleDescentInSamples(),
+    DoubleDescentInTime(),
+    DoubleDescentRemoved(),
+    RandomInterpolatorsOverfit(),
+    PolynomialFromZero(),
+    DeepLinearGeneralization(),
+    SmallTeacherLargeStudent(),
+    ReplayOrOnline(),
+    NoiseAsRegularizer(),
+    InformationInWeights(),
+    StructureOfData(),
+    LinearBaselineStudy(),
+    RobustTakeaway(),
 )
+
+TOUR: tuple[Study, ...] = tuple(
+    study
+    for study in STUDIES
+    if study.name
+    in {
+        "deep-linear-stages",
+        "depth-slows-learning",
+        "saddles-not-minima",
+        "learning-in-a-hierarchy",
+        "forgetting",
+        "stages-in-a-learner",
+        "width-to-kernel",
+        "depth-and-order-to-chaos",
+        "infinite-nets-on-small-data",
+        "optimal-regularization",
+        "double-descent-in-width",
+        "polynomial-from-zero",
+        "small-teacher-large-student",
+        "information-in-weights",
+    }
+)
+"""A few studies of each kind: what `carnot tour` runs."""
 
 
 def find_study(name: str) -> Study:

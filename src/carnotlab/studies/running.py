@@ -12,6 +12,7 @@ from carnotlab.core.provenance import provenance
 from carnotlab.core.verdicts import Verdict, judge
 from carnotlab.runs.run import execute
 from carnotlab.runs.store import Store
+from carnotlab.studies.linear_baselines import baseline_rows
 from carnotlab.studies.study import (
     Arm,
     Results,
@@ -116,6 +117,7 @@ def run_study(
         ),
         skipped=skipped,
         keys={arm.label: arm.run.key for arm in arms},
+        baselines=baseline_rows({arm.label: arm.run for arm in arms}, results, store),
     )
 
 

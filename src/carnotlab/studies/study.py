@@ -18,6 +18,7 @@ from carnotlab.core.provenance import Provenance
 from carnotlab.core.verdicts import Role, Tolerance, Verdict
 from carnotlab.runs.run import Computable, RunResult
 from carnotlab.runs.store import Store
+from carnotlab.studies.linear_baselines import BaselineRow
 
 Size: TypeAlias = Literal["smoke", "full"]
 Rows: TypeAlias = Int[np.ndarray, " seeds"]
@@ -88,7 +89,8 @@ def role_of(label: str) -> Role:
 class StudyResult:
     """Everything a study found. ``skipped`` says in words what could not be run and why.
 
-    ``keys`` are the names under which the store holds the arms.
+    ``keys`` are the names under which the store holds the arms. ``baselines`` hold, for each real
+    data set of the study, the errors of regularized linear models on the same samples.
     """
 
     study: "Study"
@@ -99,6 +101,7 @@ class StudyResult:
     provenance: Provenance
     skipped: tuple[str, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    baselines: tuple[BaselineRow, ...] = ()
 
     @property
     def as_expected(self) -> bool:
@@ -111,6 +114,7 @@ class StudyResult:
             "verdicts": [verdict.to_dict() for verdict in self.verdicts],
             "provenance": self.provenance.to_dict(),
             "skipped": list(self.skipped),
+            "linear_baselines": [row.to_dict() for row in self.baselines],
         }
 
     def to_xarray(self) -> xr.DataTree:

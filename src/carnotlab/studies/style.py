@@ -84,9 +84,12 @@ def draw_experiment(
     members: Float[np.ndarray, "seed time"],
     index: int,
     label: str | None = None,
+    *,
+    middle_half: bool = False,
 ) -> None:
     """Draw an ensemble as the band from its lowest to its highest member, with markers on its mean.
 
+    With ``middle_half`` the band goes from quartile to quartile, for ensembles of many members.
     Members that diverged are left out of the band; the caller says so in words.
     """
     colour = COLOURS[index % len(COLOURS)]
@@ -94,7 +97,8 @@ def draw_experiment(
     if not len(finite):
         return
     every = max(len(time) // 12, 1)
-    axes.fill_between(time, finite.min(axis=0), finite.max(axis=0), color=colour, alpha=0.25, lw=0)
+    low, high = np.quantile(finite, [0.25, 0.75] if middle_half else [0.0, 1.0], axis=0)
+    axes.fill_between(time, low, high, color=colour, alpha=0.25, lw=0)
     axes.plot(
         time,
         finite.mean(axis=0),

@@ -35,7 +35,7 @@ def draw_distances(axes: Axes, plain: RunResult, noisy: RunResult) -> None:
     ):
         seen, expected = observed(result, DISTANCE), predicted(result, DISTANCE)
         done = np.arange(seen.shape[1])
-        draw_experiment(axes, done, _middle(seen[:, :, task]), index, label)
+        draw_experiment(axes, done, seen[:, :, task], index, label, middle_half=True)
         draw_theory(axes, done, expected[0, :, task], index)
     axes.set(
         title="random tasks: learned, then forgotten",
@@ -133,11 +133,3 @@ def draw_switches(
     courses.tick_params(labelbottom=False)
     courses.legend(fontsize="x-small", loc="center right")
     strip.set(xlabel="flow time", ylabel="difference", ylim=(-0.05, 0.05))
-
-
-def _middle(members: np.ndarray) -> np.ndarray:
-    """Return the middle half of an ensemble at each time, and its mean, as members to be drawn."""
-    low, high = np.quantile(members, [0.25, 0.75], axis=0)
-    # Three members whose lowest, highest and mean are those of the band to be drawn.
-    mean = members.mean(axis=0)
-    return np.stack([low, high, 3.0 * mean - low - high])

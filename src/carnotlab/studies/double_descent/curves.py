@@ -1,0 +1,90 @@
+"""Test error over a size, of networks or of samples, for several draws: what such runs share."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from carnotlab.core.data import Batch, Data
+from carnotlab.core.quantities import Quantity
+from carnotlab.estimators.linear_baseline import linear_baselines
+from carnotlab.runs.run import RunResult
+from carnotlab.tasks.drawing import generator, sealed
+
+Curves: TypeAlias = Float[np.ndarray, "seed size"]
+
+TEST_ERROR = Quantity("test_error", ("size",), "1", "share wrong, or squared error, of new samples")
+TRAIN_ERROR = Quantity("train_error", ("size",), "1", "the same of the samples trained on")
+CHOSEN_ERROR = Quantity(
+    "regularized_error", ("size",), "1", "error on new samples, regularized as validation chose"
+)
+BASELINE = Quantity(
+    "linear_baseline", ("kind",), "1", "error on new samples of regularized linear models"
+)
+KINDS = ("ridge", "logistic")
+
+
+def labelled(sizes: tuple[int, ...], variables: dict[Quantity, Curves]) -> xr.Dataset:
+    """Return curves ``[seed, size]``, and what else is given, as one labelled array each."""
+    parts = [quantity.label(values, ("seed",)) for quantity, values in variables.items()]
+    members = range(len(parts[0]))
+    coords: dict[str, Any] = {"size": list(sizes), "seed": list(members)}
+    return xr.merge(parts).assign_coords(coords)
+
+
+def curves(result: RunResult, quantity: Quantity = TEST_ERROR) -> Curves:
+    """Return the curves of a run, one row a seed."""
+    return np.asarray(result.observation[quantity.name].values, dtype=np.float64)
+
+
+def expected(result: RunResult, quantity: Quantity = TEST_ERROR) -> Float[np.ndarray, " size"]:
+    """Return the curve that theory expects."""
+    return np.asarray(result.prediction[quantity.name].values, dtype=np.float64)
+
+
+def sizes_of(result: RunResult) -> Float[np.ndarray, " size"]:
+    """Return the sizes of a run."""
+    return np.asarray(result.observation["size"].values, dtype=np.float64)
+
+
+def with_wrong_labels(data: Data, share: float, seed: int) -> Data:
+    """Return data whose training labels, and those of the first half held out, are partly wrong.
+
+    Exactly the share, rounded, of each is replaced by another class at random. The first half of
+    the held-out samples is for validation, drawn as the training samples are; the second half, for
+    the test, keeps its labels.
+
+    >>> hot = Batch(np.zeros((10, 1)), np.eye(2)[[0] * 10])
+    >>> noisy = with_wrong_labels(Data(hot, hot), 0.4, 0)
+    >>> [int(part[:, 1].sum()) for part in (noisy.train.y, noisy.test.y[:5], noisy.test.y[5:])]
+    [4, 2, 0]
+    """
+    random = generator(seed, "wrong labels")
+
+    def spoiled(targets: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+        n, classes = targets.shape
+        wrong = random.permutation(n)[: round(share * n)]
+        spoiled = targets.copy()
+        for row, turn in zip(wrong, random.integers(1, classes, len(wrong)), strict=True):
+            spoiled[row] = np.roll(targets[row], turn)
+        return spoiled
+
+    y, held = np.asarray(data.train.y), np.asarray(data.test.y)
+    half = len(held) // 2
+    mixed = np.concatenate([spoiled(held[:half]), held[half:]])
+    return Data(
+        sealed(np.asarray(data.train.x), spoiled(y)), sealed(np.asarray(data.test.x), mixed)
+    )
+
+
+def validation_and_test(held_out: Batch) -> tuple[Batch, Batch]:
+    """Return the halves of the held-out samples, for choosing and for judging."""
+    half = len(held_out.x) // 2
+    return Batch(held_out.x[:half], held_out.y[:half]), Batch(held_out.x[half:], held_out.y[half:])
+
+
+def baselines(data: Data) -> Float[np.ndarray, " kind"]:
+    """Return the errors of regularized ridge and logistic regression on the second half."""
+    judged = Data(data.train, validation_and_test(data.test)[1])
+    return np.array([each.test_error for each in linear_baselines(judged, True)])

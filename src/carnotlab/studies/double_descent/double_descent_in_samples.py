@@ -1,0 +1,180 @@
+"""Can more samples make a model worse, and at which number of them?"""
+
+from typing import ClassVar
+
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from carnotlab.studies.double_descent.curve_panels import curve_table, draw_curves
+from carnotlab.studies.double_descent.feature_curve import FeatureCurve, SphereCurve
+from carnotlab.studies.double_descent.image_data import image_tasks
+from carnotlab.studies.double_descent.judging import (
+    CLEAN,
+    FEATURES,
+    LINEAR,
+    MISTAKEN,
+    NETWORKS,
+    SPHERE,
+    Thresholds,
+    judgements_of,
+    name_in,
+)
+from carnotlab.studies.double_descent.linear_curve import LinearCurve
+from carnotlab.studies.double_descent.network_curve import NetworkCurve
+from carnotlab.studies.study import (
+    Arm,
+    Count,
+    Judgement,
+    Positive,
+    Settings,
+    Size,
+    Study,
+    StudyResult,
+)
+from carnotlab.studies.style import headline
+
+
+class InSamplesSettings(Settings, frozen=True, kw_only=True):
+    """Settings of `DoubleDescentInSamples`.
+
+    Least squares on ``fixed`` inputs by number of samples ``linear_samples``; ``features`` random
+    features on ``feature_samples`` images; networks of ``width`` units on ``samples`` images, for
+    ``steps`` of Adam at ``rate``. ``label_noise`` of the labels are wrong.
+    """
+
+    seeds: Count = 3
+    draws: Count = 8
+    fixed: Count = 60
+    linear_samples: tuple[Count, ...] = (15, 30, 45, 75, 100, 150, 300)
+    dimension: Count = 40
+    features: Count = 300
+    feature_samples: tuple[Count, ...] = (30, 75, 150, 220, 300, 400, 600, 950)
+    images: tuple[str, ...] = ("digits",)
+    networks: tuple[str, ...] = ()
+    samples: tuple[Count, ...] = (125, 250, 500, 1000, 2000, 4000)
+    held_out: Count = 800
+    width: Count = 12
+    label_noise: float = 0.2
+    steps: Count = 2000
+    rate: Positive = 0.01
+
+
+class DoubleDescentInSamples(Study):
+    """Least squares, random features and trained networks of one size on more and more samples."""
+
+    name: ClassVar[str] = "double-descent-in-samples"
+    question: ClassVar[str] = (
+        "Does a model of fixed size get worse with more samples where it can just fit them?"
+    )
+    message: ClassVar[str] = (
+        "It does: least squares and random features follow theory through the peak at as many "
+        "samples as features, which a ridge removes. To networks four times the samples bring "
+        "little while they can still be fitted, and much behind that or if stopped in time."
+    )
+    source: ClassVar[tuple[str, ...]] = ("hastie2022", "mei2022", "nakkiran2020")
+    data: ClassVar[str] = "synthetic; digits (real); at full size MNIST (real)"
+    takes_data: ClassVar[bool] = True
+    settings: ClassVar[type[Settings]] = InSamplesSettings
+
+    def defaults(self, size: Size) -> Settings:
+        """Return the settings of a size."""
+        if size == "smoke":
+            return InSamplesSettings()
+        return InSamplesSettings(
+            seeds=6,
+            draws=32,
+            fixed=100,
+            linear_samples=(20, 40, 60, 80, 90, 110, 120, 150, 200, 400),
+            dimension=100,
+            feature_samples=(30, 75, 150, 200, 250, 300, 350, 450, 600, 950),
+            images=("digits", "mnist_20k_5k", "fashion_mnist_20k_5k"),
+            networks=("mnist_20k_5k",),
+        )
+
+    def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
+        """Return least squares, features and networks, and the controls."""
+        own = InSamplesSettings.of(settings)
+        most = max(own.feature_samples)
+        few, skipped = image_tasks(own.images, most, own.held_out, own.data)
+        tasks, missing = image_tasks(own.networks, max(own.samples), own.held_out, None)
+        sphere = tuple(own.dimension * n // 20 for n in (10, 20, 30, 40, 84, 120, 240))
+        arms = [
+            Arm(
+                label,
+                LinearCurve(
+                    "samples",
+                    own.linear_samples,
+                    own.fixed,
+                    2 * own.seeds,
+                    own.draws,
+                    shifted=shifted,
+                ),
+            )
+            for label, shifted in ((LINEAR, 1.0), (MISTAKEN, 1.25))
+        ]
+        curve = SphereCurve("samples", sphere, 3 * own.dimension, 2 * own.seeds, own.dimension)
+        arms.append(Arm(SPHERE, curve))
+        for name, task in few.items():
+            curve = FeatureCurve(
+                task, "samples", own.feature_samples, own.seeds, own.label_noise, own.features
+            )
+            arms.append(Arm(FEATURES.format(name), curve))
+        for name, task in tasks.items():
+            for label, noise in ((NETWORKS, own.label_noise), (CLEAN, 0.0)):
+                curve = NetworkCurve(
+                    task,
+                    "samples",
+                    own.samples,
+                    own.seeds,
+                    noise,
+                    own.width,
+                    steps=own.steps,
+                    rate=own.rate,
+                )
+                arms.append(Arm(label.format(name), curve))
+        return tuple(arms), tuple(dict.fromkeys((*skipped, *missing)))
+
+    def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
+        """Judge courses against theory, and rise, fall and place of each peak."""
+        own = InSamplesSettings.of(settings)
+        thresholds = Thresholds(own.fixed, 3 * own.dimension, own.features)
+        found = [judgements_of(each, thresholds, rising=True, fall=True) for each in labels]
+        return tuple(one for each in found for one in each)
+
+    def tables(self, result: StudyResult) -> tuple[Table, ...]:
+        """Return peaks and baselines."""
+        return (curve_table(result.results, "double descent in samples"),)
+
+    def figure(self, result: StudyResult) -> Figure:
+        """Draw error over the number of samples at each level."""
+        own = InSamplesSettings.of(result.settings)
+        runs = result.results
+        panels = [
+            (LINEAR, f"{LINEAR}, {own.fixed} inputs", own.fixed),
+            (SPHERE, f"{SPHERE}, {3 * own.dimension} features", 3 * own.dimension),
+        ]
+        for label in runs:
+            name = name_in(label, FEATURES)
+            if name is not None:
+                panels.append((label, f"{own.features} Fourier features, {name}", own.features))
+        panels += [
+            (label, f"networks of {own.width} units, {name}", 0)
+            for label in runs
+            if (name := name_in(label, NETWORKS)) is not None
+        ]
+        columns = (len(panels) + 1) // 2 if len(panels) > 3 else len(panels)
+        rows = -(-len(panels) // columns)
+        figure = Figure(figsize=(4.2 * columns, 3.3 * rows))
+        grid = figure.add_gridspec(rows, columns)
+        for index, (label, title, threshold) in enumerate(panels):
+            clean = CLEAN.format(name_in(label, NETWORKS))
+            draw_curves(
+                figure.add_subplot(grid[index // columns, index % columns]),
+                runs[label],
+                title=title,
+                xlabel="samples",
+                threshold=threshold or None,
+                controls=((runs[clean], "test, true labels\n(control)"),) if clean in runs else (),
+            )
+        headline(figure, "More samples hurt near as many samples as features (lines theory)")
+        return figure

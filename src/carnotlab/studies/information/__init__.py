@@ -1,0 +1,1 @@
+"""Studies of the information that weights hold about labels."""

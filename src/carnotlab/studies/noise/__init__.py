@@ -1,0 +1,1 @@
+"""Studies of noise in training as a regularizer."""

@@ -1,0 +1,1 @@
+"""Studies of learning from examples met once, and of meeting them again."""

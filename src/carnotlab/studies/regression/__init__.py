@@ -1,0 +1,1 @@
+"""Studies of linear regression in high dimensions: regularization, stopping, speed."""
