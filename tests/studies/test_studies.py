@@ -45,7 +45,7 @@ def test_controls_are_outside_the_assumptions_and_tests_inside(quick):
 
 def test_result_speaks_for_itself(quick):
     record = quick.to_dict()
-    assert set(record) == {"verdicts", "provenance", "skipped"}
+    assert set(record) == {"verdicts", "provenance", "skipped", "linear_baselines"}
     assert record["provenance"]["settings"]["study"] == "deep-linear-stages"
     assert isinstance(quick.plot(), Figure)
     assert list(quick.to_dataframe()["arm"]) == [verdict.arm for verdict in quick.verdicts]
