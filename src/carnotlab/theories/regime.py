@@ -9,19 +9,27 @@ from carnotlab.experiment.schedules import Constant
 from carnotlab.networks.layers import has_noise
 
 
-def full_batch_rule(experiment: Experiment, theory: str) -> GradientDescent | GradientFlow:
+def full_batch_rule(
+    experiment: Experiment, theory: str, *, any_loss: bool = False, noise: bool = False
+) -> GradientDescent | GradientFlow:
     """Return the rule of an experiment that descends squared error on full batches.
+
+    Theories of ``any_loss`` or of networks with ``noise`` (`Dropout`, `DropConnect`) say so.
 
     Raises:
         OutOfReachError: for any other loss, rule, batch or schedule, naming what to use instead.
     """
     training = experiment.training
     required: tuple[tuple[bool, object, str], ...] = (
-        (training.loss == SquaredError(), training.loss, "SquaredError()"),
+        (any_loss or training.loss == SquaredError(), training.loss, "SquaredError()"),
         (training.batching == FullBatch(), training.batching, "FullBatch()"),
         (training.schedule == Constant(), training.schedule, "Constant()"),
         (training.early_stopping is None, training.early_stopping, "early_stopping=None"),
-        (not has_noise(experiment.network.layers), "Dropout or DropConnect", "a network without"),
+        (
+            noise or not has_noise(experiment.network.layers),
+            "Dropout or DropConnect",
+            "a network without",
+        ),
     )
     for fits, given, instead in required:
         if not fits:
@@ -38,13 +46,15 @@ def full_batch_rule(experiment: Experiment, theory: str) -> GradientDescent | Gr
     )
 
 
-def plain_learning_rate(experiment: Experiment, theory: str) -> float:
+def plain_learning_rate(
+    experiment: Experiment, theory: str, *, any_loss: bool = False, noise: bool = False
+) -> float:
     """Return the step of gradient descent without momentum or decay, 0 for gradient flow.
 
     Raises:
         OutOfReachError: if the theory has no word for the rule.
     """
-    rule = full_batch_rule(experiment, theory)
+    rule = full_batch_rule(experiment, theory, any_loss=any_loss, noise=noise)
     decay = experiment.training.weight_decay
     if decay:
         raise OutOfReachError(f"weight_decay = {decay} for {theory}", "none", "set it to 0")

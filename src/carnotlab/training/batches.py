@@ -8,7 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, Key
 
 from carnotlab.core.data import Batch
+from carnotlab.core.errors import require
 from carnotlab.experiment.batching import Batching, FullBatch, Minibatch, Online
+from carnotlab.experiment.training import Training
 from carnotlab.tasks.base import Task
 
 
@@ -24,6 +26,20 @@ class Batches(NamedTuple):
     draw: Callable[
         [Int[Array, " n"], Key[Array, ""], Int[Array, ""], Batch], tuple[Int[Array, " n"], Batch]
     ]
+
+
+def require_steps_on_given_samples(training: Training) -> None:
+    """Refuse what trains without steps, or on samples that are not those of the data.
+
+    Raises:
+        InputError: for gradient flow and for `Online` batches.
+    """
+    refused = {
+        "gradient flow": training.is_flow,
+        "fresh samples": isinstance(training.batching, Online),
+    }
+    for given, found in refused.items():
+        require(not found, given, "a rule with steps on given samples", "use train()")
 
 
 def steps_per_epoch(batching: Batching, samples: int) -> int:

@@ -13,12 +13,12 @@ from carnotlab.core.data import Data
 from carnotlab.core.errors import require
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
-from carnotlab.experiment.batching import Online
 from carnotlab.experiment.experiment import Experiment
-from carnotlab.experiment.losses import loss_function
-from carnotlab.measures.base import Measure, State
+from carnotlab.measures.base import Measure
 from carnotlab.networks.finite import Model
+from carnotlab.training.batches import require_steps_on_given_samples
 from carnotlab.training.descent import descend
+from carnotlab.training.recording import recorder
 from carnotlab.training.sweep import with_numbers
 
 Values = np.ndarray[Any, Any]
@@ -66,12 +66,7 @@ def train_consecutively(
     ... ].shape
     (2, 4, 1)
     """
-    refused = {
-        "gradient flow": experiment.training.is_flow,
-        "fresh samples": isinstance(experiment.training.batching, Online),
-    }
-    for given, found in refused.items():
-        require(not found, given, "a rule with steps on given samples", "use train()")
+    require_steps_on_given_samples(experiment.training)
     shape = list(np.shape(phases.train.x))
     require(
         len(shape) >= 4
@@ -104,11 +99,11 @@ def _at_rate(experiment: Experiment, rate: Any) -> Experiment:
 
 @lru_cache(maxsize=8)
 def _program(experiment: Experiment, measures: tuple[Measure, ...]) -> Callable[..., Any]:
-    loss = loss_function(experiment.training.loss)
+
+    measure = recorder(measures, experiment.training.loss)
 
     def record(model: Model, now: Any, start: Any, data: Data) -> tuple[dict[str, Any], Any]:
-        state = State(model, now, start, loss)
-        return {measure.quantity.name: measure.fn(state, data) for measure in measures}, now
+        return measure(model, now, start, data), now
 
     def member(weights: Any, key: Any, data: Data, rates: Any) -> Any:
         def phase(weights: Any, given: tuple[Any, Data, Any]) -> tuple[Any, Any]:

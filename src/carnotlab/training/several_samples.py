@@ -11,12 +11,11 @@ from carnotlab.core.data import Batch, Data
 from carnotlab.core.errors import require
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
-from carnotlab.experiment.batching import Online
 from carnotlab.experiment.experiment import Experiment
-from carnotlab.experiment.losses import loss_function
-from carnotlab.measures.base import Measure, State
-from carnotlab.networks.finite import Model
+from carnotlab.measures.base import Measure
+from carnotlab.training.batches import require_steps_on_given_samples
 from carnotlab.training.descent import descend
+from carnotlab.training.recording import recorder
 
 Trainer = Callable[[Data, int], dict[str, np.ndarray[Any, Any]]]
 
@@ -43,18 +42,10 @@ def trainer(experiment: Experiment, measures: Sequence[Measure]) -> Trainer:
     >>> fit(task.data(), 0)["train_loss"].shape
     ()
     """
-    refused = {
-        "gradient flow": experiment.training.is_flow,
-        "fresh samples": isinstance(experiment.training.batching, Online),
-    }
-    for given, found in refused.items():
-        require(not found, given, "a rule with steps on given samples", "use train()")
+    require_steps_on_given_samples(experiment.training)
     kind = experiment.training.precision
-    loss = loss_function(experiment.training.loss)
 
-    def record(model: Model, now: Any, start: Any, data: Data) -> dict[str, Any]:
-        state = State(model, now, start, loss)
-        return {measure.quantity.name: measure.fn(state, data) for measure in measures}
+    record = recorder(measures, experiment.training.loss)
 
     @jax.jit
     def program(weights: Any, key: Any, data: Data) -> Any:

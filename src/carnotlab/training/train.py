@@ -15,15 +15,14 @@ from carnotlab.core.errors import InputError, require
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
 from carnotlab.experiment.experiment import Experiment
-from carnotlab.experiment.losses import loss_function
 from carnotlab.experiment.rules import GradientDescent, GradientFlow
 from carnotlab.experiment.schedules import Constant
 from carnotlab.experiment.training import Training
-from carnotlab.measures.base import Measure, State
-from carnotlab.networks.finite import Model
+from carnotlab.measures.base import Measure
 from carnotlab.training.batches import steps_per_epoch
 from carnotlab.training.descent import Outcome, descend
 from carnotlab.training.gradient_flow import flow
+from carnotlab.training.recording import labelled_facts, recorder
 from carnotlab.training.sweep import Path, differing_numbers, number_at, rebuild, skeleton
 
 Progress = Callable[[float], None]
@@ -134,7 +133,7 @@ def _train_group(
         keys = jnp.stack([key_for(seed, "batches") for seed in seeds] * len(experiments))
         numbers = tuple(
             jnp.asarray(
-                np.repeat([number_at(each, path) for each in experiments.values()], len(seeds)),
+                np.repeat([number_at(each, path) for each in experiments.values()], len(seeds), 0),
                 dtype=kind,
             )
             for path in paths
@@ -192,14 +191,10 @@ def _program(
     tells: bool,
 ) -> _Program:
     """Trace and keep the program of an ensemble, so that a second call need not compile."""
-    loss = loss_function(first.training.loss)
     experiment_of = rebuild(first, paths)
     last = float(first.training.times[-1]) or 1.0
     relay = _Relay()
-
-    def record(model: Model, now: Any, start: Any, data: Data) -> dict[str, Any]:
-        state = State(model, now, start, loss)
-        return {measure.quantity.name: measure.fn(state, data) for measure in measures}
+    record = recorder(measures, first.training.loss)
 
     def program(weights: Any, keys: Any, numbers: Any, data: Data) -> Outcome:
         if first.training.is_flow:
@@ -235,21 +230,16 @@ def _dataset(
     shape = (len(experiments), len(seeds))
     unit = "flow time" if training.is_flow else "steps"
     dims = ("setting", "seed", "time")
-
-    def fact(values: Any, meaning: str) -> tuple[Any, ...]:
-        return (dims[:2], values.reshape(shape), {"units": unit, "long_name": meaning})
-
-    never = "(-1: never)"
     lost = np.asarray(outcome.diverged_at)
     if training.is_flow:
         lost = np.where(lost < 0, -1.0, training.times[lost])
-    variables: dict[str, Any] = {
-        "diverged_at": fact(lost, f"when the loss stopped being finite {never}"),
-        "stopped_at": fact(outcome.stopped_at, f"when early stopping froze the weights {never}"),
-    }
+    outcome = jax.tree.map(
+        lambda values: values.reshape(*shape, *values.shape[1:]),
+        outcome._replace(diverged_at=lost),
+    )
+    variables = labelled_facts(outcome, dims[:2], unit)
     for measure in measures:
         values = outcome.records[measure.quantity.name]
-        values = values.reshape(*shape, *values.shape[1:])
         if values.ndim != len(dims) + len(measure.quantity.dims):
             raise InputError(
                 f"{measure.quantity.name} of shape {values.shape[3:]}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +15,8 @@ from carnotlab.core.data import Data
 from carnotlab.core.errors import require
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
-from carnotlab.experiment.batching import FullBatch, Online
+from carnotlab.experiment.batching import FullBatch
 from carnotlab.experiment.experiment import Experiment
-from carnotlab.experiment.losses import loss_function
 from carnotlab.measures.base import Measure, State
 from carnotlab.measures.losses import (
     accuracy,
@@ -25,7 +24,7 @@ from carnotlab.measures.losses import (
     train_accuracy,
     train_loss,
 )
-from carnotlab.networks.finite import Model
+from carnotlab.training.batches import require_steps_on_given_samples
 from carnotlab.training.descent import Outcome, descend
 from carnotlab.training.objective import loss_by_sample, mean_over_first
 from carnotlab.training.padded_widths import (
@@ -35,10 +34,10 @@ from carnotlab.training.padded_widths import (
     start_by_cutting,
     widened,
 )
+from carnotlab.training.recording import Counted, labelled_facts, recorder
 from carnotlab.training.sweep import Path, differing_numbers, number_at, rebuild, skeleton
 
 Progress: TypeAlias = Callable[[float], None]
-Counted: TypeAlias = Callable[[State, Data, Int[Array, ""]], Any]
 
 
 def train_widths(
@@ -167,17 +166,8 @@ def _program(
     drawn: bool,
 ) -> Callable[[Any, Any, Any, Data], Outcome]:
     """Trace and keep the program of a bucket, so that a second call need not compile."""
-    loss = loss_function(first.training.loss)
     settings_of = rebuild(first, paths)
-
-    def record(model: Model, now: Any, start: Any, data: Data, *count: Any) -> dict[str, Any]:
-        state = State(model, now, start, loss)
-        return {
-            each.quantity.name: COUNTED[each](state, data, *count)
-            if count and each in COUNTED
-            else each.fn(state, data)
-            for each in measures
-        }
+    record = recorder(measures, first.training.loss, COUNTED)
 
     def by_seed(weights: Any, key: Any, own: Any, data: Data) -> Outcome:
         keys = jnp.broadcast_to(key, own[1].shape)
@@ -222,17 +212,6 @@ COUNTED: Mapping[Measure, Counted] = {train_loss: _train_loss, train_accuracy: _
 """What measures of training become where a member has but the first of the samples."""
 
 
-class _Fact(NamedTuple):
-    name: str
-    meaning: str
-
-
-FACTS = (
-    _Fact("diverged_at", "when the loss stopped being finite (-1: never)"),
-    _Fact("stopped_at", "when early stopping froze the weights (-1: never)"),
-)
-
-
 def _dataset(
     first: Experiment,
     measures: tuple[Measure, ...],
@@ -241,14 +220,7 @@ def _dataset(
     outcome: Outcome,
 ) -> xr.Dataset:
     dims = ("setting", "seed", "time")
-    variables: dict[str, Any] = {
-        fact.name: (
-            dims[:2],
-            getattr(outcome, fact.name),
-            {"units": "steps", "long_name": fact.meaning},
-        )
-        for fact in FACTS
-    }
+    variables = labelled_facts(outcome, dims[:2], "steps")
     for measure in measures:
         name = measure.quantity.name
         variables[name] = measure.quantity.label(outcome.records[name], dims)
@@ -272,12 +244,7 @@ def _require_one_sweep(
     first = next(iter(experiments.values()))
     for label, each in experiments.items():
         training = each.training
-        require(
-            not training.is_flow and not isinstance(training.batching, Online),
-            f"gradient flow or fresh samples ({label})",
-            "a rule with steps on given samples",
-            "use train()",
-        )
+        require_steps_on_given_samples(training)
         require(
             each.task == first.task
             and training.batching == first.training.batching

@@ -5,18 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from carnotlab.core.data import Data
-from carnotlab.core.keys import key_for
-from carnotlab.core.precision import precision
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
-from carnotlab.experiment.losses import loss_function
-from carnotlab.experiment.rules import GradientDescent
-from carnotlab.measures.base import State
 from carnotlab.measures.losses import (
     TEST_ACCURACY,
     TEST_LOSS,
@@ -26,13 +19,12 @@ from carnotlab.measures.losses import (
     train_loss,
     train_prediction,
 )
-from carnotlab.networks.finite import Model
 from carnotlab.networks.infinite.kernels import kernels
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.base import Task
 from carnotlab.theories.lazy_kernel import LazyKernel
-from carnotlab.training.descent import descend
+from carnotlab.training.consecutive import train_consecutively
 
 LEFT_BY_CLASS = Quantity(
     "left_by_class", ("class",), "1", "mean squared error on the training samples of each class"
@@ -77,37 +69,21 @@ class StructureRun(Computable):
         start = self.experiment.start(self.seeds)
         checks = LazyKernel().check(each[self.checked], start)
         found: list[xr.Dataset] = []
-        program = self._program()
-        kind = self.experiment.training.precision
         for index, task in enumerate(self.tasks):
             if progress is not None:
                 progress(index / len(self.tasks))
-            with precision(kind):
-                keys = jnp.stack([key_for(seed, "batches") for seed in self.seeds])
-                data = jax.tree.map(lambda array: jnp.asarray(array, dtype=kind), task.data())
-                records = program(start, keys, data)
-            found.append(self._labelled(records, task))
+            data = jax.tree.map(self._for_each_seed, task.data())
+            records = train_consecutively(self.experiment, data, MEASURES, self.seeds)
+            found.append(self._labelled({n: values[:, 0] for n, values in records.items()}, task))
         observation = xr.concat(found, "task", join="exact")
         prediction = xr.concat(predictions, "task", join="exact")
         return RunResult(prediction, observation, checks, time.perf_counter() - began)
 
-    def _program(self) -> Any:
-        experiment = self.experiment
-        loss = loss_function(experiment.training.loss)
+    def _for_each_seed(self, array: Any) -> Any:
+        return np.broadcast_to(array, (len(self.seeds), 1, *np.shape(array)))
 
-        def record(model: Model, now: Any, start: Any, data: Data) -> dict[str, Any]:
-            state = State(model, now, start, loss)
-            return {measure.quantity.name: measure.fn(state, data) for measure in MEASURES}
-
-        @jax.jit
-        def program(weights: Any, keys: Any, data: Data) -> Any:
-            return descend(lambda _: experiment, record, weights, keys, (), data, None).records
-
-        return program
-
-    def _labelled(self, records: dict[str, Any], task: Task) -> xr.Dataset:
-        times = np.asarray(self.experiment.training.times, dtype=np.float64)
-        values = {name: np.asarray(array, dtype=np.float64) for name, array in records.items()}
+    def _labelled(self, values: dict[str, Any], task: Task) -> xr.Dataset:
+        training = self.experiment.training
         targets = np.asarray(task.data().train.y, dtype=np.float64)
         codes = targets.argmax(axis=1)
         left = np.sum((values["train_prediction"] - targets) ** 2, axis=-1)
@@ -118,10 +94,10 @@ class StructureRun(Computable):
             TEST_ACCURACY.label(values["test_accuracy"], ("seed", "time")),
             LEFT_BY_CLASS.label(np.stack(by_class, axis=-1), ("seed", "time")),
         ]
-        rule = self.experiment.training.rule
-        rate = rule.learning_rate if isinstance(rule, GradientDescent) else 1.0
         return xr.merge(parts).assign_coords(
-            seed=np.array(self.seeds), time=times, flow_time=("time", rate * times)
+            seed=np.array(self.seeds),
+            time=training.times,
+            flow_time=("time", training.flow_times),
         )
 
 

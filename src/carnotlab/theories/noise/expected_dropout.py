@@ -31,11 +31,8 @@ from carnotlab.core.data import Data
 from carnotlab.core.errors import OutOfReachError
 from carnotlab.core.precision import precision
 from carnotlab.core.quantities import Quantity
-from carnotlab.experiment.batching import FullBatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy, Loss, SquaredError, loss_function
-from carnotlab.experiment.rules import GradientDescent
-from carnotlab.experiment.schedules import Constant
 from carnotlab.measures.base import Measure, State
 from carnotlab.measures.losses import (
     TEST_ACCURACY,
@@ -50,6 +47,7 @@ from carnotlab.networks.forward import Pass, apply_layers
 from carnotlab.networks.layers import Dense, Dropout, has_noise
 from carnotlab.networks.shapes import after
 from carnotlab.theories.base import Theory, TheoryAssumption, require_start
+from carnotlab.theories.regime import plain_learning_rate
 
 Penalty = Callable[[Weights, Float[Array, "n *input"]], Float[Array, ""]]
 
@@ -109,6 +107,7 @@ class ExpectedDropout(Theory):
     ``train_loss``, ``test_loss`` and ``test_accuracy``, ``[seed, time]``. Sources: wager2013,
     wei2020.
 
+    >>> from carnotlab.experiment.rules import GradientDescent
     >>> from carnotlab.experiment.times import At
     >>> from carnotlab.experiment.training import Training
     >>> from carnotlab.networks.description import Network
@@ -149,19 +148,10 @@ class ExpectedDropout(Theory):
             OutOfReachError: for another rule or batch, or noise that is not covered.
         """
         training = experiment.training
-        fits = (
-            isinstance(training.rule, GradientDescent)
-            and training.rule.momentum == 0.0
-            and training.batching == FullBatch()
-            and training.schedule == Constant()
-            and training.early_stopping is None
-            and training.weight_decay == 0.0
-        )
-        if not fits:
+        theory = "the expected loss of dropout"
+        if plain_learning_rate(experiment, theory, any_loss=True, noise=True) == 0.0:
             raise OutOfReachError(
-                "another rule for the expected loss of dropout",
-                "gradient descent on full batches at a constant rate, nothing else",
-                "use GradientDescent(learning_rate)",
+                f"gradient flow for {theory}", "a rule with steps", "use GradientDescent()"
             )
         with precision(training.precision):
             kind = np.dtype(training.precision)

@@ -24,18 +24,16 @@ from jaxtyping import Float
 from carnotlab.core.data import Data
 from carnotlab.core.errors import OutOfReachError, require
 from carnotlab.core.quantities import Quantity
-from carnotlab.experiment.batching import FullBatch
 from carnotlab.experiment.experiment import Experiment
-from carnotlab.experiment.losses import SquaredError
-from carnotlab.experiment.rules import GradientDescent
-from carnotlab.experiment.schedules import Constant
 from carnotlab.measures.base import Measure, State
 from carnotlab.measures.losses import TRAIN_LOSS, train_loss
 from carnotlab.networks.finite import Weights
 from carnotlab.networks.layers import Dense, DropConnect, Dropout
 from carnotlab.networks.parameterization import Standard
+from carnotlab.tasks.statistics import flattened
 from carnotlab.theories.base import Theory, TheoryAssumption, require_start
 from carnotlab.theories.noise.mask_moments import known, loss, mask_noise, step
+from carnotlab.theories.regime import plain_learning_rate
 
 LAYER_WEIGHTS = Quantity("layer_weights", ("output", "input"), "1", "weights of the only layer")
 
@@ -100,6 +98,7 @@ class LinearDropout(Theory):
     loss then is that of the mean weights. Predicts ``layer_weights`` ``[seed, time, output,
     input]`` and ``train_loss`` ``[seed, time]``. Sources: srivastava2014, wan2013.
 
+    >>> from carnotlab.experiment.rules import GradientDescent
     >>> from carnotlab.experiment.times import At
     >>> from carnotlab.experiment.training import Training
     >>> from carnotlab.networks.description import Network
@@ -140,12 +139,11 @@ class LinearDropout(Theory):
         """
         keep, rate = _keep_and_rate(experiment)
         first = np.asarray(require_start(start)[0]["weight"], dtype=np.float64)
-        x, y = (np.asarray(part, dtype=np.float64) for part in experiment.task.data().train)
-        penalty = dropout_penalty(x.reshape(len(x), -1), keep)
+        x, y = flattened(experiment.task)
+        penalty = dropout_penalty(x, keep)
         if self.penalty != "per input":
             penalty = np.full_like(penalty, penalty.mean() if self.penalty == "even" else 0.0)
         times = experiment.training.times
-        x = x.reshape(len(x), -1)
         weights = mean_weights(x, y, penalty, first, rate, times)
         losses = (
             _mean_losses(x, y, keep, first, rate, times.astype(int))
@@ -199,39 +197,27 @@ def _mean_losses(
 
 def _share_of_edge(experiment: Experiment) -> float:
     keep, rate = _keep_and_rate(experiment)
-    x = np.asarray(experiment.task.data().train.x, dtype=np.float64)
-    x = x.reshape(len(x), -1)
+    x, _ = flattened(experiment.task)
     curvature = np.linalg.eigvalsh(x.T @ x / len(x) + np.diag(dropout_penalty(x, keep)))
     return 0.5 * rate * float(curvature[-1])
 
 
 def _keep_and_rate(experiment: Experiment) -> tuple[float, float]:
     """Return q and the learning rate of an experiment that the theory is about."""
-    training, network = experiment.training, experiment.network
-    required: tuple[tuple[bool, object, str], ...] = (
-        (training.loss == SquaredError(), training.loss, "SquaredError()"),
-        (training.batching == FullBatch(), training.batching, "FullBatch()"),
-        (training.schedule == Constant(), training.schedule, "Constant()"),
-        (training.early_stopping is None, training.early_stopping, "early_stopping=None"),
-        (training.weight_decay == 0.0, f"weight_decay = {training.weight_decay}", "none"),
-        (network.parameterization == Standard(), network.parameterization, "Standard()"),
-    )
-    for fits, given, instead in required:
-        if not fits:
-            raise OutOfReachError(
-                f"{given} for dropout in one linear layer",
-                "what the theory was derived for",
-                f"use {instead}",
-            )
-    match network.layers, training.rule:
-        case (
-            ((Dropout(keep), Dense(bias_variance=None)) | (DropConnect(_, keep, _, None),)),
-            GradientDescent(rate, 0.0),
-        ):
+    network, theory = experiment.network, "dropout in one linear layer"
+    rate = plain_learning_rate(experiment, theory, noise=True)
+    if network.parameterization != Standard():
+        raise OutOfReachError(
+            f"{network.parameterization} for {theory}",
+            "what the theory was derived for",
+            "use Standard()",
+        )
+    match network.layers:
+        case (Dropout(keep), Dense(bias_variance=None)) | (DropConnect(_, keep, _, None),):
             return keep, rate
         case _:
             raise OutOfReachError(
-                "another network or rule for dropout in one linear layer",
-                "(Dropout(q), Dense(k)) or (DropConnect(k, q),) under GradientDescent, no biases",
+                f"another network for {theory}",
+                "(Dropout(q), Dense(k)) or (DropConnect(k, q),), no biases",
                 "use such a network, or the expected loss of a nonlinear one",
             )
