@@ -104,3 +104,9 @@ def test_widths_are_fitted_inside_the_assumptions_and_never_fewer_than_two():
     assert fitted_widths(settings, "kernel") == (64, 512, 1024)
     assert fitted_widths(settings, "NTK") == (512, 1024)
     assert fitted_widths(WidthSettings(widths=(8, 16, 32)), "NTK") == (16, 32)
+
+
+def test_statistics_and_scikit_learn_are_loaded_by_what_uses_them(python):
+    heavy = {"sklearn", "scipy.stats"}
+    code = f"import carnotlab.studies.catalogue, sys; print({heavy} & set(sys.modules))"
+    assert python(code) == "set()"

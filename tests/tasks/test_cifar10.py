@@ -139,8 +139,8 @@ def test_a_file_that_changed_since_is_refused(made):
     task = ImageSubset(path, per_class=1, held_out=1)
     archive(path, seed=5)
     object.__setattr__(task, "seed", 77)  # so that nothing of it is kept in memory
-    from carnotlab.tasks.cifar10 import _archive
+    from carnotlab.tasks.cifar10 import image_archive
 
-    _archive.cache_clear()
+    image_archive.cache_clear()
     with pytest.raises(InputError, match="has changed"):
         task.data()

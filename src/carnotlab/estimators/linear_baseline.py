@@ -3,18 +3,20 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
-from carnotlab.core.data import Batch, Data
+from carnotlab.core.data import Data
 from carnotlab.core.errors import require, require_positive
 from carnotlab.tasks.drawing import generator
+from carnotlab.tasks.statistics import flattened
+from carnotlab.tasks.targets import share_wrong
 
 Kind: TypeAlias = Literal["ridge", "logistic"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Those of a classification, in the order of `linear_baselines`; a regression has the first."""
 
 STRENGTHS = tuple(10.0**power for power in np.arange(-6.0, 2.1, 0.5))
 """Strengths to choose from, in units of the mean variance of a feature."""
@@ -70,6 +72,16 @@ def linear_baselines(
     return tuple(found)
 
 
+def baseline_errors(data: Data, is_classification: bool = True) -> Float[np.ndarray, " kind"]:
+    """Return the ``test_error`` of each of `linear_baselines`, in the order of `KINDS`.
+
+    >>> from carnotlab.tasks.digits import Digits
+    >>> baseline_errors(Digits(train_size=100, test_size=100, classes=(0, 1, 2)).data()) < 0.1
+    array([ True,  True])
+    """
+    return np.array([each.test_error for each in linear_baselines(data, is_classification)])
+
+
 def ridge_baseline(
     data: Data, is_classification: bool, *, strengths: Sequence[float] = STRENGTHS
 ) -> LinearBaseline:
@@ -82,27 +94,27 @@ def ridge_baseline(
     """
     for strength in strengths:
         require_positive("strength", strength)
-    train, test = _flat(data.train), _flat(data.test)
-    n = len(train.x)
+    (x, y), (held_out, truth) = flattened(data.train), flattened(data.test)
+    n = len(x)
     require(n > 1, f"{n} training samples", "at least two", "add samples")
-    mean, level = train.x.mean(axis=0), train.y.mean(axis=0)
-    left, singular, right = np.linalg.svd(train.x - mean, full_matrices=False)
-    projected = left.T @ (train.y - level)
-    unit = n * _mean_variance(train.x)
+    mean, level = x.mean(axis=0), y.mean(axis=0)
+    left, singular, right = np.linalg.svd(x - mean, full_matrices=False)
+    projected = left.T @ (y - level)
+    unit = n * _mean_variance(x)
     best = (float("inf"), max(strengths))
     for strength in sorted(strengths, reverse=True):
         shrink = singular**2 / (singular**2 + strength * unit)
-        residual = train.y - level - left @ (shrink[:, None] * projected)
+        residual = y - level - left @ (shrink[:, None] * projected)
         leverage = 1.0 / n + left**2 @ shrink
         # A sample that no other says anything about is left out by the mean of the rest.
-        left_out = train.y - residual / np.maximum(1.0 - leverage, 1e-12)[:, None]
-        error = _error(left_out, train.y, is_classification)
+        left_out = y - residual / np.maximum(1.0 - leverage, 1e-12)[:, None]
+        error = _error(left_out, y, is_classification)
         if error < best[0]:
             best = error, strength
     error, strength = best
     weights = right.T @ ((singular / (singular**2 + strength * unit))[:, None] * projected)
-    outputs = (test.x - mean) @ weights + level
-    test_error = _error(outputs, test.y, is_classification)
+    outputs = (held_out - mean) @ weights + level
+    test_error = _error(outputs, truth, is_classification)
     return LinearBaseline("ridge", float(strength), error, test_error)
 
 
@@ -121,8 +133,8 @@ def logistic_baseline(
     Raises:
         InputError: for fewer than two classes among the training samples, or too few samples.
     """
-    train, test = _flat(data.train), _flat(data.test)
-    n, codes = len(train.x), np.argmax(train.y, axis=1)
+    (x, y), (held_out, truth) = flattened(data.train), flattened(data.test)
+    n, codes = len(x), np.argmax(y, axis=1)
     require(
         1 < folds <= n,
         f"{n} samples in {folds} parts",
@@ -136,8 +148,8 @@ def logistic_baseline(
         "add samples of another class",
     )
     part = generator(seed, "folds").permutation(np.arange(n) % folds)
-    centre, scale = train.x.mean(axis=0), _mean_variance(train.x) ** 0.5
-    x, held_out = (train.x - centre) / scale, (test.x - centre) / scale
+    centre, scale = x.mean(axis=0), _mean_variance(x) ** 0.5
+    x, held_out = (x - centre) / scale, (held_out - centre) / scale
     machines = [_Machine() for _ in range(folds)]
     best, worse = (float("inf"), max(strengths)), 0
     for strength in sorted(strengths, reverse=True):
@@ -154,7 +166,7 @@ def logistic_baseline(
             break
     error, strength = best
     found = _Machine().fit(x, codes, strength).predict(held_out)
-    test_error = float(np.mean(found != np.argmax(test.y, axis=1)))
+    test_error = float(np.mean(found != np.argmax(truth, axis=1)))
     return LinearBaseline("logistic", float(strength), error, test_error)
 
 
@@ -162,6 +174,8 @@ class _Machine:
     """Logistic regression that begins where it ended at the strength before."""
 
     def __init__(self) -> None:
+        from sklearn.linear_model import LogisticRegression
+
         self._solver: Any = LogisticRegression(warm_start=True, max_iter=ITERATIONS, tol=GRADIENT)
         self._only: int | None = None
 
@@ -171,6 +185,8 @@ class _Machine:
         if len(np.unique(codes)) == 1:  # a part of the samples may hold one class alone
             self._only = int(codes[0])
             return self
+        from sklearn.exceptions import ConvergenceWarning
+
         self._solver.C = 1.0 / (len(x) * strength)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -179,16 +195,6 @@ class _Machine:
 
     def predict(self, x: Float[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
         return np.full(len(x), self._only) if self._only is not None else self._solver.predict(x)
-
-
-class _Samples(NamedTuple):
-    x: Float[np.ndarray, "n d"]
-    y: Float[np.ndarray, "n k"]
-
-
-def _flat(batch: Batch) -> _Samples:
-    x = np.asarray(batch.x, dtype=np.float64)
-    return _Samples(x.reshape(len(x), -1), np.asarray(batch.y, dtype=np.float64))
 
 
 def _mean_variance(x: Float[np.ndarray, "n d"]) -> float:
@@ -200,5 +206,5 @@ def _error(
     outputs: Float[np.ndarray, "n k"], targets: Float[np.ndarray, "n k"], classes: bool
 ) -> float:
     if classes:
-        return float(np.mean(outputs.argmax(axis=1) != targets.argmax(axis=1)))
+        return share_wrong(outputs, targets)
     return float(np.mean(np.sum((outputs - targets) ** 2, axis=1)))

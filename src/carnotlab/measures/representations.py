@@ -9,7 +9,7 @@ from carnotlab.core.errors import require
 from carnotlab.core.quantities import Quantity
 from carnotlab.measures.base import Measure, State
 from carnotlab.measures.bound import bind
-from carnotlab.measures.similarity import similarity_matrix
+from carnotlab.measures.similarity import hidden_layer, require_layer, similarity_matrix
 
 LAYER_SIMILARITY = Quantity(
     "layer_similarity",
@@ -41,7 +41,7 @@ def hidden_representation(layer: int = 1) -> Measure:
     >>> hidden_representation(2).quantity.name
     'hidden_representation_2'
     """
-    require(layer >= 1, f"hidden layer {layer}", "1 or more", "count hidden layers from 1")
+    require_layer(layer)
     quantity = Quantity(
         f"hidden_representation_{layer}",
         ("train_sample", f"unit_{layer}"),
@@ -122,14 +122,8 @@ def _plastic_projection(state: State, data: Data) -> Float[Array, "taught n"]:
 
 
 def _activity(state: State, data: Data, layer: int) -> Float[Array, "n units"]:
-    layers = _hidden(state, data)
-    require(
-        layer <= len(layers),
-        f"hidden layer {layer} of a network with {len(layers)}",
-        f"a layer from 1 to {len(layers)}",
-        "choose another layer",
-    )
-    return layers[layer - 1]
+    hidden = hidden_layer(state, state.weights, data, layer)
+    return hidden.reshape(hidden.shape[0], -1)
 
 
 def _layer_similarity(state: State, data: Data) -> Float[Array, "layers n n"]:

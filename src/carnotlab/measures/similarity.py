@@ -87,7 +87,7 @@ def hidden_similarity(layer: int = 1) -> Measure:
     >>> hidden_similarity(2).quantity.name
     'hidden_similarity_2'
     """
-    _require_layer(layer)
+    require_layer(layer)
     quantity = Quantity(
         f"hidden_similarity_{layer}",
         ("train_sample", "other_train_sample"),
@@ -108,7 +108,7 @@ def alignment_with_start(layer: int = 1) -> Measure:
     >>> alignment_with_start().quantity.name
     'alignment_with_start_1'
     """
-    _require_layer(layer)
+    require_layer(layer)
     quantity = Quantity(
         f"alignment_with_start_{layer}",
         (),
@@ -120,15 +120,23 @@ def alignment_with_start(layer: int = 1) -> Measure:
 
 def similarity_of_layer(state: State, data: Data, layer: int) -> Float[Array, "n n"]:
     """Return the similarity matrix of one hidden layer on the training samples."""
-    return similarity_matrix(_hidden(state, state.weights, data, layer))
+    return similarity_matrix(hidden_layer(state, state.weights, data, layer))
 
 
 def alignment_of_layer(state: State, data: Data, layer: int) -> Float[Array, ""]:
     """Return the alignment of one hidden layer with its start on the training samples."""
-    return cka(_hidden(state, state.weights, data, layer), _hidden(state, state.start, data, layer))
+    return cka(
+        hidden_layer(state, state.weights, data, layer),
+        hidden_layer(state, state.start, data, layer),
+    )
 
 
-def _hidden(state: State, weights: object, data: Data, layer: int) -> Float[Array, "n units"]:
+def hidden_layer(state: State, weights: object, data: Data, layer: int) -> Float[Array, "n units"]:
+    """Return the activity of one hidden layer, counted from 1, on the training samples.
+
+    Raises:
+        InputError: if there are fewer hidden layers.
+    """
     layers = state.model.hidden(weights, jnp.asarray(data.train.x))
     require(
         layer <= len(layers),
@@ -139,5 +147,6 @@ def _hidden(state: State, weights: object, data: Data, layer: int) -> Float[Arra
     return layers[layer - 1]
 
 
-def _require_layer(layer: int) -> None:
+def require_layer(layer: int) -> None:
+    """Refuse a hidden layer that no network has."""
     require(layer >= 1, f"hidden layer {layer}", "1 or more", "count hidden layers from 1")

@@ -63,16 +63,26 @@ def flow_time(result: RunResult) -> Float[np.ndarray, " time"]:
     return np.asarray(result.observation["flow_time"].values)
 
 
+def relative_gap(
+    seen: Float[np.ndarray, "seed *dims"], expected: Float[np.ndarray, "#seed *dims"]
+) -> Float[np.ndarray, " seed"]:
+    r"""Return :math:`\|u - \hat u\| / \|\hat u\|` for each member; infinite where it diverged.
+
+    >>> relative_gap(np.array([[3.0, 4.0], [np.nan, 4.0]]), np.array([[3.0, 5.0]])).round(3)
+    array([0.171,   inf])
+    """
+    axes = tuple(range(1, seen.ndim))
+    gap = np.sqrt(np.sum((seen - expected) ** 2, axis=axes))
+    size = np.sqrt(np.sum(expected**2, axis=axes))
+    return np.where(np.isfinite(gap), gap / size, np.inf)
+
+
 def course_error(result: RunResult, quantity: Quantity) -> Float[np.ndarray, " seed"]:
     r"""Return :math:`\|u - \hat u\| / \|\hat u\|` over time and dimensions, for each member.
 
     A member that diverged has an infinite error.
     """
-    seen, expected = observed(result, quantity), predicted(result, quantity)
-    axes = tuple(range(1, seen.ndim))
-    gap = np.sqrt(np.sum((seen - expected) ** 2, axis=axes))
-    size = np.sqrt(np.sum(expected**2, axis=axes))
-    return np.where(np.isfinite(gap), gap / size, np.inf)
+    return relative_gap(observed(result, quantity), predicted(result, quantity))
 
 
 def mean_course_error(result: RunResult, quantity: Quantity) -> Statistic:

@@ -57,9 +57,7 @@ class ImageSubset(Task):
         require_whole("seed", self.seed, 0)
         object.__setattr__(self, "path", resolved(self.path))
         object.__setattr__(self, "sha256", file_digest(self.path))
-        archive = _archive(self.path, self.sha256)
-        _require_images(archive.x_train, "x_train", self.path)
-        _require_images(archive.x_test, "x_test", self.path)
+        archive = image_archive(self.path, self.sha256)
         rarest = int(np.bincount(archive.y_train).min())
         require(
             self.per_class <= rarest,
@@ -73,8 +71,7 @@ class ImageSubset(Task):
             f"at most the {len(archive.x_test)} test images",
             "use fewer",
         )
-        if self.side is not None:
-            averaged(_floats(archive.x_train[:1]), self.side)
+        resized(archive.x_train[:1], self.side)
 
     def __describe__(self) -> dict[str, Any]:
         """Name the content by its digest, and the file without its folder."""
@@ -92,13 +89,12 @@ class ImageSubset(Task):
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one image: height, width, channels."""
-        height, width, channels = _floats(_archive(self.path, self.sha256).x_train[:1]).shape[1:]
-        return (height, width, channels) if self.side is None else (self.side, self.side, channels)
+        return resized(image_archive(self.path, self.sha256).x_train[:1], self.side).shape[1:]
 
     @property
     def output_size(self) -> int:
         """Number of classes."""
-        return len(_archive(self.path, self.sha256).names)
+        return len(image_archive(self.path, self.sha256).names)
 
     @property
     def is_classification(self) -> bool:
@@ -111,7 +107,9 @@ class ImageSubset(Task):
 
 
 @dataclass(frozen=True, eq=False)
-class _Archive:
+class ImageArchive:
+    """Images of an archive as they are, with classes counted from 0 and the classes' names."""
+
     x_train: np.ndarray[Any, Any]
     y_train: Int[np.ndarray, " n"]
     x_test: np.ndarray[Any, Any]
@@ -120,7 +118,12 @@ class _Archive:
 
 
 @lru_cache(maxsize=2)
-def _archive(path: str, sha256: str) -> _Archive:
+def image_archive(path: str, sha256: str) -> ImageArchive:
+    """Return the images of an NPZ archive, of which ``sha256`` is the digest.
+
+    Raises:
+        InputError: for a file of another content, or one that is no archive as `ImageSubset` needs.
+    """
     require(
         file_digest(path) == sha256,
         f"'{path}', which has changed since it was described",
@@ -135,6 +138,8 @@ def _archive(path: str, sha256: str) -> _Archive:
         "save them so with numpy.savez",
     )
     x_test, y_test = np.asarray(raw.x_test), np.asarray(raw.y_test)
+    _require_images(raw.x, "x_train", path)
+    _require_images(x_test, "x_test", path)
     require(
         len(raw.x) == len(raw.y) and len(x_test) == len(y_test),
         f"{len(raw.x)} and {len(x_test)} images with {len(raw.y)} and {len(y_test)} labels",
@@ -143,7 +148,7 @@ def _archive(path: str, sha256: str) -> _Archive:
     )
     together = np.concatenate([raw.y.ravel(), y_test.ravel()])
     codes, names = labels(together, f"the labels of '{path}'", raw.class_names)
-    return _Archive(raw.x, codes[: len(raw.y)], x_test, codes[len(raw.y) :], names)
+    return ImageArchive(raw.x, codes[: len(raw.y)], x_test, codes[len(raw.y) :], names)
 
 
 def _require_images(images: np.ndarray[Any, Any], name: str, path: str) -> None:
@@ -155,18 +160,13 @@ def _require_images(images: np.ndarray[Any, Any], name: str, path: str) -> None:
     )
 
 
-def _floats(images: np.ndarray[Any, Any]) -> Float[np.ndarray, "n height width channels"]:
-    values = images.astype(np.float64)
-    return values[..., None] if values.ndim == 3 else values
-
-
 @lru_cache(maxsize=4)
 def _scale(
     path: str, sha256: str, side: int | None
 ) -> tuple[Float[np.ndarray, " channels"], Float[np.ndarray, " channels"]]:
     """Return mean and standard deviation of each channel over all training images."""
-    images = _archive(path, sha256).x_train
-    parts = [_resized(images[i : i + CHUNK], side) for i in range(0, len(images), CHUNK)]
+    images = image_archive(path, sha256).x_train
+    parts = [resized(images[i : i + CHUNK], side) for i in range(0, len(images), CHUNK)]
     sums = [np.stack([part.sum((0, 1, 2)), (part**2).sum((0, 1, 2))]) for part in parts]
     count = sum(part[..., 0].size for part in parts)
     mean, square = np.sum(sums, axis=0) / count
@@ -176,16 +176,18 @@ def _scale(
     return mean, np.where(constant, 1.0, deviation)
 
 
-def _resized(
+def resized(
     images: np.ndarray[Any, Any], side: int | None
 ) -> Float[np.ndarray, "n height width channels"]:
-    values = _floats(images)
+    """Return images as float64 with channels last, averaged to ``side`` pixels along each axis."""
+    values = images.astype(np.float64)
+    values = values[..., None] if values.ndim == 3 else values
     return values if side is None else averaged(values, side)
 
 
 @lru_cache(maxsize=8)
 def _data(task: ImageSubset) -> Data:
-    archive = _archive(task.path, task.sha256)
+    archive = image_archive(task.path, task.sha256)
     classes = len(archive.names)
     train = balanced_order(
         archive.y_train, task.per_class, classes=classes, seed=task.seed, purpose="training images"
@@ -194,7 +196,7 @@ def _data(task: ImageSubset) -> Data:
     mean, deviation = _scale(task.path, task.sha256, task.side)
 
     def prepared(images: np.ndarray[Any, Any]) -> Float[np.ndarray, "n height width channels"]:
-        x = (_resized(images, task.side) - mean) / deviation
+        x = (resized(images, task.side) - mean) / deviation
         return x if task.shuffle is None else shuffled(x, task.shuffle)
 
     return Data(

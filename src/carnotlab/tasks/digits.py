@@ -12,6 +12,7 @@ from carnotlab.core.errors import InputError, require, require_positive
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.checking import require_choice, require_whole
 from carnotlab.tasks.drawing import generator, sealed
+from carnotlab.tasks.label_noise import label_shifts
 from carnotlab.tasks.splitting import partition
 from carnotlab.tasks.standardising import STANDARDISE, Standardise, standardised
 from carnotlab.tasks.targets import one_hot
@@ -127,19 +128,12 @@ def _data(task: Digits) -> Data:
     train, others = partition(len(kept), rest, seed=task.seed, classes=codes)
     test = others[: task.test_size]
     x_train, x_test = standardised(pixels[kept[train]], pixels[kept[test]], task.standardise)
-    shown = _with_wrong_labels(codes[train], task)
+    random = generator(task.seed, "labels")
+    shifts = label_shifts(len(train), task.output_size, task.label_noise, random)
+    shown = (codes[train] + shifts) % task.output_size
 
     def targets(classes: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n k"]:
         hot = one_hot(classes, task.output_size)
         return task.target_scale * (hot - 1.0 / task.output_size if task.centre_targets else hot)
 
     return Data(sealed(x_train, targets(shown)), sealed(x_test, targets(codes[test])))
-
-
-def _with_wrong_labels(codes: Int[np.ndarray, " n"], task: Digits) -> Int[np.ndarray, " n"]:
-    """Return labels of which exactly the share ``label_noise``, rounded, are wrong."""
-    random = generator(task.seed, "labels")
-    wrong = random.permutation(len(codes))[: round(task.label_noise * len(codes))]
-    shifted = codes.copy()
-    shifted[wrong] += random.integers(1, task.output_size, size=len(wrong))
-    return shifted % task.output_size

@@ -1,8 +1,6 @@
 """Wrong, random or shuffled labels on any classification: what is left when labels say less."""
 
-from abc import abstractmethod
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,16 +8,14 @@ from jaxtyping import Float, Int
 
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.errors import OutOfReachError, require
-from carnotlab.tasks.base import Task
+from carnotlab.tasks.changed_task import ChangedTask
 from carnotlab.tasks.checking import require_whole
 from carnotlab.tasks.drawing import generator, sealed
 
 
 @dataclass(frozen=True)
-class _Relabelled(Task):
+class _Relabelled(ChangedTask):
     """A task with the inputs of another and labels of its own."""
-
-    task: Task
 
     def __post_init__(self) -> None:
         if not (self.task.is_classification and self.task.output_size > 1):
@@ -31,29 +27,6 @@ class _Relabelled(Task):
         for field in fields(self):
             if field.name == "seed":
                 require_whole("seed", getattr(self, field.name), 0)
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one input."""
-        return self.task.input_shape
-
-    @property
-    def output_size(self) -> int:
-        """Number of classes."""
-        return self.task.output_size
-
-    @property
-    def is_classification(self) -> bool:
-        """Targets are one-hot classes."""
-        return True
-
-    def data(self) -> Data:
-        """Return the samples with other labels, read-only float64."""
-        return _data(self)
-
-    @abstractmethod
-    def relabelled(self, data: Data) -> Data:
-        """Return the samples with the labels of this task."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +60,10 @@ class NoisyLabels(_Relabelled):
             "try 0.1",
         )
 
-    def relabelled(self, data: Data) -> Data:
+    def changed(self, data: Data) -> Data:
         """Return the samples with some training labels wrong."""
-        random = generator(self.seed, "wrong labels")
-        n = data.train.size
-        wrong = random.permutation(n)[: round(self.share * n)]
-        shifts = np.zeros(n, dtype=np.int64)
-        shifts[wrong] = random.integers(1, self.output_size, size=len(wrong))
-        return Data(sealed(np.asarray(data.train.x), _shifted(data.train.y, shifts)), data.test)
+        y = partly_wrong(data.train.y, self.share, generator(self.seed, "wrong labels"))
+        return Data(sealed(np.asarray(data.train.x), y), data.test)
 
 
 @dataclass(frozen=True)
@@ -114,7 +83,7 @@ class RandomLabels(_Relabelled):
 
     seed: int = 0
 
-    def relabelled(self, data: Data) -> Data:
+    def changed(self, data: Data) -> Data:
         """Return the samples with random labels."""
         parts: list[Batch] = []
         for purpose, batch in (
@@ -145,7 +114,7 @@ class ShuffledLabels(_Relabelled):
 
     seed: int = 0
 
-    def relabelled(self, data: Data) -> Data:
+    def changed(self, data: Data) -> Data:
         """Return the samples with permuted labels."""
         parts: list[Batch] = []
         for purpose, batch in (("label order", data.train), ("held-out label order", data.test)):
@@ -154,9 +123,31 @@ class ShuffledLabels(_Relabelled):
         return Data(*parts)
 
 
-@lru_cache(maxsize=8)
-def _data(task: _Relabelled) -> Data:
-    return task.relabelled(task.task.data())
+def label_shifts(
+    n: int, classes: int, share: float, random: np.random.Generator
+) -> Int[np.ndarray, " n"]:
+    """Draw by how many classes each of n labels is off: exactly the share, rounded, are wrong.
+
+    Wrong labels fall on each of the other classes with the same probability.
+
+    >>> np.bincount(label_shifts(10, 2, 0.4, np.random.default_rng(0))).tolist()
+    [6, 4]
+    """
+    wrong = random.permutation(n)[: round(share * n)]
+    shifts = np.zeros(n, dtype=np.int64)
+    shifts[wrong] = random.integers(1, classes, size=len(wrong))
+    return shifts
+
+
+def partly_wrong(y: Any, share: float, random: np.random.Generator) -> Float[np.ndarray, "n k"]:
+    """Return targets ``[n, k]`` of which exactly the share, rounded, are of another class.
+
+    >>> partly_wrong(np.eye(2), 1.0, np.random.default_rng(0))
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    n, classes = np.shape(y)
+    return _shifted(y, label_shifts(n, classes, share, random))
 
 
 def _shifted(y: Any, shifts: Int[np.ndarray, " n"]) -> Float[np.ndarray, "n k"]:

@@ -9,46 +9,34 @@ rank of :math:`R` is small against n. Training and held-out samples each keep th
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.errors import OutOfReachError
-from carnotlab.tasks.base import Task
+from carnotlab.tasks.changed_task import ChangedTask
 from carnotlab.tasks.checking import require_whole
 from carnotlab.tasks.drawing import generator, orthonormal_columns, sealed
+from carnotlab.tasks.statistics import flattened
 
 
 @dataclass(frozen=True)
-class _OtherInputs(Task):
+class _OtherInputs(ChangedTask):
     """A task with the targets of another and inputs of its own, drawn by ``seed``."""
 
-    task: Task
     seed: int = 0
 
     def __post_init__(self) -> None:
         require_whole("seed", self.seed, 0)
 
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one input."""
-        return self.task.input_shape
-
-    @property
-    def output_size(self) -> int:
-        """Number of outputs."""
-        return self.task.output_size
-
-    @property
-    def is_classification(self) -> bool:
-        """Whether targets are one-hot classes."""
-        return self.task.is_classification
-
-    def data(self) -> Data:
-        """Return the samples with other inputs, read-only float64."""
-        return _data(self)
+    def changed(self, data: Data) -> Data:
+        """Return the samples with other inputs."""
+        parts: list[Batch] = []
+        for purpose, batch in (("matched inputs", data.train), ("held-out inputs", data.test)):
+            x = self.inputs(batch, generator(self.seed, purpose))
+            parts.append(sealed(x.reshape(np.shape(batch.x)), np.asarray(batch.y)))
+        return Data(*parts)
 
     @abstractmethod
     def inputs(self, batch: Batch, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
@@ -77,7 +65,7 @@ class SpectrumMatched(_OtherInputs):
 
     def inputs(self, batch: Batch, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
         """Return the inputs with all samples mixed at random."""
-        x, y = _flat(batch)
+        x, y = flattened(batch)
         return _mixed(x, np.hstack([np.ones((len(y), 1)), y]), random)
 
 
@@ -109,7 +97,7 @@ class ClassMatched(_OtherInputs):
 
     def inputs(self, batch: Batch, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
         """Return the inputs with the samples of each class mixed at random."""
-        x, y = _flat(batch)
+        x, y = flattened(batch)
         mixed, codes = x.copy(), y.argmax(axis=1)
         for code in np.unique(codes):
             rows: Bool[np.ndarray, " n"] = codes == code
@@ -135,25 +123,10 @@ class WhiteInputs(_OtherInputs):
 
     def inputs(self, batch: Batch, random: np.random.Generator) -> Float[np.ndarray, "n d"]:
         """Return white noise."""
-        train, _ = _flat(self.task.data().train)
+        train, _ = flattened(self.task)
         scale = float(np.sqrt(train.var(axis=0).mean())) or 1.0
-        x, _ = _flat(batch)
+        x, _ = flattened(batch)
         return scale * random.standard_normal(x.shape)
-
-
-@lru_cache(maxsize=8)
-def _data(task: _OtherInputs) -> Data:
-    parts: list[Batch] = []
-    given = task.task.data()
-    for purpose, batch in (("matched inputs", given.train), ("held-out inputs", given.test)):
-        x = task.inputs(batch, generator(task.seed, purpose))
-        parts.append(sealed(x.reshape(np.shape(batch.x)), np.asarray(batch.y)))
-    return Data(*parts)
-
-
-def _flat(batch: Batch) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "n k"]]:
-    x = np.asarray(batch.x, dtype=np.float64)
-    return x.reshape(len(x), -1), np.asarray(batch.y, dtype=np.float64)
 
 
 def _mixed(

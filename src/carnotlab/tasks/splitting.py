@@ -1,8 +1,9 @@
-"""Dividing samples into two parts at random, class by class where there are classes."""
+"""Dividing samples in two: at random, class by class where there are classes, or by halves."""
 
 import numpy as np
 from jaxtyping import Int
 
+from carnotlab.core.data import Batch
 from carnotlab.core.errors import require
 from carnotlab.tasks.drawing import generator
 
@@ -45,6 +46,16 @@ def partition(
         members = order[classes[order] == label]
         chosen[members[:number]] = True
     return order[~chosen[order]], order[chosen[order]]
+
+
+def validation_and_test(held_out: Batch) -> tuple[Batch, Batch]:
+    """Return the halves of the held-out samples, for choosing and for judging.
+
+    >>> [half.size for half in validation_and_test(Batch(np.ones((5, 2)), np.ones((5, 1))))]
+    [2, 3]
+    """
+    half = len(held_out.x) // 2
+    return Batch(held_out.x[:half], held_out.y[:half]), Batch(held_out.x[half:], held_out.y[half:])
 
 
 def _shares(

@@ -104,6 +104,15 @@ def one_hot(codes: Int[np.ndarray, " n"], classes: int) -> Float[np.ndarray, "n 
     return np.eye(classes)[codes]
 
 
+def share_wrong(outputs: Float[np.ndarray, "n k"], targets: Float[np.ndarray, "n k"]) -> float:
+    """Return the share of rows whose largest output is not at the target's class.
+
+    >>> share_wrong(np.array([[0.9, 0.2], [0.8, 0.1]]), np.eye(2))
+    0.5
+    """
+    return float(np.mean(np.argmax(outputs, axis=1) != np.argmax(targets, axis=1)))
+
+
 def _is_one_hot(y: np.ndarray[Any, Any]) -> bool:
     return bool(np.all((y == 0) | (y == 1)) and np.all(np.sum(y == 1, axis=1) == 1))
 

@@ -11,7 +11,6 @@ from carnotlab.studies.double_descent.curves import (
     curves,
     labelled,
     sizes_of,
-    validation_and_test,
     with_wrong_labels,
 )
 from carnotlab.studies.double_descent.peaks import (
@@ -27,6 +26,7 @@ from carnotlab.studies.double_descent.peaks import (
     trough_over_peak,
 )
 from carnotlab.tasks.digits import Digits
+from carnotlab.tasks.splitting import validation_and_test
 
 ALL = np.arange(2)
 

@@ -6,6 +6,7 @@ import pytest
 from carnotlab.runs.run import execute
 from carnotlab.runs.store import Store
 from carnotlab.studies.data_folder import find_data
+from carnotlab.studies.regression.image_course_run import ImageCourseRun
 from carnotlab.studies.regression.image_ridge_run import ImageRidgeRun
 from carnotlab.studies.regression.optimal_regularization import OptimalRegularization
 from carnotlab.studies.regression.ridge_run import AT_THEORY, BY_RIDGE, RidgeRun
@@ -79,6 +80,20 @@ def test_learning_curves_of_images_follow_their_own_spectrum(tmp_path):
     ratio = result.observation[name].mean("seed").values / result.prediction[name].values
     np.testing.assert_allclose(ratio, 1.0, atol=0.05)
     assert np.all(result.observation["baseline_error"].values < 0.5)
+
+
+def test_keys_follow_the_images_and_not_their_place(tmp_path):
+    path = archive(tmp_path)
+    kinds = (
+        lambda where: ImageRidgeRun(str(where), (40,), (1.0,), (0,)),
+        lambda where: ImageCourseRun(str(where)),
+    )
+    elsewhere = tmp_path / "elsewhere.npz"
+    elsewhere.write_bytes(path.read_bytes())
+    assert all(kind(path).key == kind(elsewhere).key for kind in kinds)
+    before = [kind(path).key for kind in kinds]
+    archive(tmp_path, 2000)
+    assert not {*before} & {kind(path).key for kind in kinds}
 
 
 @pytest.mark.slow

@@ -8,16 +8,14 @@ import numpy as np
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
-from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import TEST_LOSS, TRAIN_LOSS, test_loss, train_loss
-from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Balanced
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
-from carnotlab.tasks.gaussian_regression import GaussianRegression
+from carnotlab.studies.linear_networks import one_layer
 from carnotlab.theories.continual.alternating_tasks import principal_angles, residual_after
 from carnotlab.training.consecutive import train_consecutively
 
@@ -63,16 +61,18 @@ class AlternatingRun(Computable):
         targets = [one, other] * self.rounds
         y = np.stack(
             [np.einsum("snp,sp->sn", x[:, k], targets[k]) for k in range(2 * self.rounds)], axis=1
-        )
-        on_first = Batch(
-            np.repeat(x[:, :1], 2 * self.rounds, axis=1),
-            np.repeat(y[:, :1], 2 * self.rounds, axis=1),
-        )
-        on_first = Batch(on_first.x, np.asarray(on_first.y)[..., None])
+        )[..., None]
+        on_first = Batch(*(np.repeat(part[:, :1], 2 * self.rounds, axis=1) for part in (x, y)))
         largest = float(np.linalg.norm(x, 2, axis=(2, 3)).max()) ** 2 / self.samples
+        training = Training(
+            GradientDescent(1.0 / largest),
+            self.steps,
+            record=At((float(self.steps),)),
+            precision="float64",
+        )
         seen = train_consecutively(
-            self._experiment(1.0 / largest),
-            Data(Batch(x, y[..., None]), on_first),
+            one_layer(self.size, self.samples, Balanced(1e-9), training),
+            Data(Batch(x, y), on_first),
             (test_loss, train_loss),
             tuple(range(self.networks)),
         )
@@ -109,13 +109,3 @@ class AlternatingRun(Computable):
             0.5 * float(np.mean((inputs @ residual_after(m, angles, -teacher)) ** 2))
             for m in range(1, self.rounds + 1)
         ]
-
-    def _experiment(self, rate: float) -> Experiment:
-        training = Training(
-            GradientDescent(rate), self.steps, record=At((float(self.steps),)), precision="float64"
-        )
-        return Experiment(
-            GaussianRegression(self.size, self.samples, held_out=1),
-            deep_linear(self.size, (), 1, initialisation=Balanced(1e-9)),
-            training,
-        )

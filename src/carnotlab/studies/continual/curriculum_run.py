@@ -7,20 +7,15 @@ import numpy as np
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
-from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
-from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
-from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Balanced
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
-from carnotlab.tasks.gaussian_regression import GaussianRegression
+from carnotlab.studies.linear_networks import one_layer, trained_maps
 from carnotlab.theories.continual.curriculum import decaying_rates, error_course, ordered
-from carnotlab.training.consecutive import train_consecutively
 
 STUDENT_ERROR = Quantity("student_error", (), "1", "squared distance of the weights from teacher's")
 
@@ -70,14 +65,9 @@ class CurriculumRun(Computable):
         teacher = np.full(self.inputs, self.inputs**-0.5)
         noise = np.sqrt(self.noise) * random.standard_normal((self.students, count))
         y = (x @ teacher + noise[:, :, None])[..., None]
-        seen = train_consecutively(
-            self._experiment(),
-            Data(Batch(x, y), Batch(x, y)),
-            (end_to_end_matrix,),
-            tuple(range(self.students)),
-            rates=self.rates / self.inputs,
-        )
-        weights = seen[END_TO_END_MAP.name][:, :, 0, 0]
+        training = Training(GradientDescent(1.0), 1, record=At((1.0,)), precision="float64")
+        student = one_layer(self.inputs, 1, Balanced(1e-9), training)
+        weights = trained_maps(student, x, y, rates=self.rates / self.inputs)[:, :, 0, 0]
         errors = np.sum((weights - teacher) ** 2, axis=-1)
         expected = error_course(self.rates, self.noise, self.inputs)[1:]
         times = {"time": np.arange(1, count + 1) / self.inputs}
@@ -90,8 +80,3 @@ class CurriculumRun(Computable):
             (check,),
             time.perf_counter() - began,
         )
-
-    def _experiment(self) -> Experiment:
-        training = Training(GradientDescent(1.0), 1, record=At((1.0,)), precision="float64")
-        network = deep_linear(self.inputs, (), 1, initialisation=Balanced(1e-9))
-        return Experiment(GaussianRegression(self.inputs, 1, held_out=1), network, training)

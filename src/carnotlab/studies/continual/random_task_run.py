@@ -9,17 +9,15 @@ from jaxtyping import Float
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
-from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
 from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
 from carnotlab.measures.losses import TRAIN_LOSS, train_loss
-from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Balanced
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
-from carnotlab.tasks.gaussian_regression import GaussianRegression
+from carnotlab.studies.linear_networks import one_layer
 from carnotlab.theories.continual.random_tasks import expected_distances, teachers_with_overlap
 from carnotlab.training.consecutive import train_consecutively
 
@@ -58,8 +56,14 @@ class RandomTaskRun(Computable):
         teachers = teachers_with_overlap(self.tasks, self.size, self.overlap)
         x, y = self._samples(teachers)
         largest = float(np.linalg.norm(x, 2, axis=(2, 3)).max()) ** 2 / self.samples
+        training = Training(
+            GradientDescent(1.0 / largest),
+            self.steps,
+            record=At((0.0, float(self.steps))),
+            precision="float64",
+        )
         seen = train_consecutively(
-            self._experiment(1.0 / largest),
+            one_layer(self.size, self.samples, Balanced(1e-9), training),
             Data(Batch(x, y), Batch(x, y)),
             (end_to_end_matrix, train_loss),
             tuple(range(self.networks)),
@@ -111,15 +115,3 @@ class RandomTaskRun(Computable):
         noise = np.sqrt(self.noise) * random.standard_normal(shape[:3])
         y = np.einsum("stnp,tp->stn", x, teachers) + noise
         return np.ascontiguousarray(x), y[..., None]
-
-    def _experiment(self, rate: float) -> Experiment:
-        return Experiment(
-            GaussianRegression(self.size, self.samples, held_out=1),
-            deep_linear(self.size, (), 1, initialisation=Balanced(1e-9)),
-            Training(
-                GradientDescent(rate),
-                self.steps,
-                record=At((0.0, float(self.steps))),
-                precision="float64",
-            ),
-        )

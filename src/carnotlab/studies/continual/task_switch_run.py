@@ -8,21 +8,20 @@ import numpy as np
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.data import Batch, Data
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
 from carnotlab.experiment.training import Training
-from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
+from carnotlab.measures.layer_matrices import END_TO_END_MAP
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Balanced
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
+from carnotlab.studies.linear_networks import trained_maps
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.theories.deep_linear.end_to_end_flow import end_to_end_course
 from carnotlab.theories.deep_linear.factors import Factors, end_to_end, starting_factors
 from carnotlab.theories.deep_linear.matrix_riccati import two_layer_course
-from carnotlab.training.consecutive import train_consecutively
 
 PHASES = ("first map", "second map", "first map again")
 
@@ -68,14 +67,13 @@ class TaskSwitchRun(Computable):
         began = time.perf_counter()
         experiment = self._experiment()
         x = np.asarray(experiment.task.data().train.x)
-        one = Batch(
+        seen = trained_maps(
+            experiment,
             np.stack([x] * 3)[None].repeat(self.networks, 0),
             np.stack([x @ each.T for each in self.maps])[None].repeat(self.networks, 0),
         )
-        seeds = tuple(range(self.networks))
-        seen = train_consecutively(experiment, Data(one, one), (end_to_end_matrix,), seeds)
-        observed = seen[END_TO_END_MAP.name].reshape(self.networks, -1, self.outputs, self.inputs)
-        starts = starting_factors(experiment, experiment.start(seeds))
+        observed = seen.reshape(self.networks, -1, self.outputs, self.inputs)
+        starts = starting_factors(experiment, experiment.start(tuple(range(self.networks))))
         flow = experiment.training.flow_times
         expected = np.stack([self._expected(factors, flow) for factors in starts])
         clock = np.concatenate([flow + phase * flow[-1] for phase in range(3)])

@@ -6,11 +6,11 @@ from matplotlib.axes import Axes
 from rich.table import Table
 
 from carnotlab.core.quantities import Quantity
+from carnotlab.estimators.linear_baseline import KINDS
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.double_descent.curves import (
     BASELINE,
     CHOSEN_ERROR,
-    KINDS,
     TEST_ERROR,
     TRAIN_ERROR,
     curves,

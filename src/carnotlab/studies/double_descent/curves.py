@@ -6,11 +6,13 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from carnotlab.core.data import Batch, Data
+from carnotlab.core.data import Data
 from carnotlab.core.quantities import Quantity
-from carnotlab.estimators.linear_baseline import linear_baselines
+from carnotlab.estimators.linear_baseline import baseline_errors
 from carnotlab.runs.run import RunResult
 from carnotlab.tasks.drawing import generator, sealed
+from carnotlab.tasks.label_noise import partly_wrong
+from carnotlab.tasks.splitting import validation_and_test
 
 Curves: TypeAlias = Float[np.ndarray, "seed size"]
 
@@ -22,7 +24,6 @@ CHOSEN_ERROR = Quantity(
 BASELINE = Quantity(
     "linear_baseline", ("kind",), "1", "error on new samples of regularized linear models"
 )
-KINDS = ("ridge", "logistic")
 
 
 def labelled(sizes: tuple[int, ...], variables: dict[Quantity, Curves]) -> xr.Dataset:
@@ -55,6 +56,7 @@ def with_wrong_labels(data: Data, share: float, seed: int) -> Data:
     the held-out samples is for validation, drawn as the training samples are; the second half, for
     the test, keeps its labels.
 
+    >>> from carnotlab.core.data import Batch
     >>> hot = Batch(np.zeros((10, 1)), np.eye(2)[[0] * 10])
     >>> noisy = with_wrong_labels(Data(hot, hot), 0.4, 0)
     >>> [int(part[:, 1].sum()) for part in (noisy.train.y, noisy.test.y[:5], noisy.test.y[5:])]
@@ -62,29 +64,28 @@ def with_wrong_labels(data: Data, share: float, seed: int) -> Data:
     """
     random = generator(seed, "wrong labels")
 
-    def spoiled(targets: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
-        n, classes = targets.shape
-        wrong = random.permutation(n)[: round(share * n)]
-        spoiled = targets.copy()
-        for row, turn in zip(wrong, random.integers(1, classes, len(wrong)), strict=True):
-            spoiled[row] = np.roll(targets[row], turn)
-        return spoiled
-
-    y, held = np.asarray(data.train.y), np.asarray(data.test.y)
-    half = len(held) // 2
-    mixed = np.concatenate([spoiled(held[:half]), held[half:]])
-    return Data(
-        sealed(np.asarray(data.train.x), spoiled(y)), sealed(np.asarray(data.test.x), mixed)
-    )
+    validation, test = validation_and_test(data.test)
+    mixed = np.concatenate([partly_wrong(validation.y, share, random), np.asarray(test.y)])
+    y = partly_wrong(data.train.y, share, random)
+    return Data(sealed(np.asarray(data.train.x), y), sealed(np.asarray(data.test.x), mixed))
 
 
-def validation_and_test(held_out: Batch) -> tuple[Batch, Batch]:
-    """Return the halves of the held-out samples, for choosing and for judging."""
-    half = len(held_out.x) // 2
-    return Batch(held_out.x[:half], held_out.y[:half]), Batch(held_out.x[half:], held_out.y[half:])
+def least_norm_and_ridge(
+    x: Float[np.ndarray, "n features"], y: Float[np.ndarray, " n"], penalty: float
+) -> tuple[Float[np.ndarray, " features"], Float[np.ndarray, " features"]]:
+    r"""Return the least-squares weights of least norm, and those under a penalty.
+
+    The latter minimize :math:`|y - Xw|^2 + \lambda|w|^2`.
+
+    >>> least_norm_and_ridge(np.eye(2), np.array([1.0, 2.0]), 1.0)
+    (array([1., 2.]), array([0.5, 1. ]))
+    """
+    left, singular, right = np.linalg.svd(x, full_matrices=False)
+    projected = left.T @ y
+    plain = right.T @ (projected / singular)
+    return plain, right.T @ (projected * singular / (singular**2 + penalty))
 
 
 def baselines(data: Data) -> Float[np.ndarray, " kind"]:
     """Return the errors of regularized ridge and logistic regression on the second half."""
-    judged = Data(data.train, validation_and_test(data.test)[1])
-    return np.array([each.test_error for each in linear_baselines(judged, True)])
+    return baseline_errors(Data(data.train, validation_and_test(data.test)[1]))

@@ -6,26 +6,24 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from carnotlab.studies.double_descent.curve_panels import curve_table, draw_curves
-from carnotlab.studies.double_descent.feature_curve import FeatureCurve, SphereCurve
+from carnotlab.studies.double_descent.feature_curve import FeatureCurve
 from carnotlab.studies.double_descent.image_data import image_tasks
 from carnotlab.studies.double_descent.judging import (
     CLEAN,
     FEATURES,
     LINEAR,
-    MISTAKEN,
     NETWORKS,
     SPHERE,
     Thresholds,
     judgements_of,
     name_in,
 )
-from carnotlab.studies.double_descent.linear_curve import LinearCurve
 from carnotlab.studies.double_descent.network_curve import NetworkCurve
+from carnotlab.studies.double_descent.sizes import SizeSettings, arms_with_theory, at_full_size
 from carnotlab.studies.study import (
     Arm,
     Count,
     Judgement,
-    Positive,
     Settings,
     Size,
     Study,
@@ -34,29 +32,21 @@ from carnotlab.studies.study import (
 from carnotlab.studies.style import headline
 
 
-class InSamplesSettings(Settings, frozen=True, kw_only=True):
+class InSamplesSettings(SizeSettings, frozen=True, kw_only=True):
     """Settings of `DoubleDescentInSamples`.
 
     Least squares on ``fixed`` inputs by number of samples ``linear_samples``; ``features`` random
-    features on ``feature_samples`` images; networks of ``width`` units on ``samples`` images, for
-    ``steps`` of Adam at ``rate``. ``label_noise`` of the labels are wrong.
+    features on ``feature_samples`` images; networks of ``width`` units on ``samples`` images of
+    ``networks``, for ``steps``.
     """
 
-    seeds: Count = 3
-    draws: Count = 8
-    fixed: Count = 60
     linear_samples: tuple[Count, ...] = (15, 30, 45, 75, 100, 150, 300)
-    dimension: Count = 40
     features: Count = 300
     feature_samples: tuple[Count, ...] = (30, 75, 150, 220, 300, 400, 600, 950)
-    images: tuple[str, ...] = ("digits",)
     networks: tuple[str, ...] = ()
     samples: tuple[Count, ...] = (125, 250, 500, 1000, 2000, 4000)
-    held_out: Count = 800
     width: Count = 12
-    label_noise: float = 0.2
     steps: Count = 2000
-    rate: Positive = 0.01
 
 
 class DoubleDescentInSamples(Study):
@@ -80,15 +70,12 @@ class DoubleDescentInSamples(Study):
         """Return the settings of a size."""
         if size == "smoke":
             return InSamplesSettings()
-        return InSamplesSettings(
-            seeds=6,
-            draws=32,
-            fixed=100,
-            linear_samples=(20, 40, 60, 80, 90, 110, 120, 150, 200, 400),
-            dimension=100,
-            feature_samples=(30, 75, 150, 200, 250, 300, 350, 450, 600, 950),
-            images=("digits", "mnist_20k_5k", "fashion_mnist_20k_5k"),
-            networks=("mnist_20k_5k",),
+        return at_full_size(
+            InSamplesSettings(
+                linear_samples=(20, 40, 60, 80, 90, 110, 120, 150, 200, 400),
+                feature_samples=(30, 75, 150, 200, 250, 300, 350, 450, 600, 950),
+                networks=("mnist_20k_5k",),
+            )
         )
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
@@ -97,23 +84,7 @@ class DoubleDescentInSamples(Study):
         most = max(own.feature_samples)
         few, skipped = image_tasks(own.images, most, own.held_out, own.data)
         tasks, missing = image_tasks(own.networks, max(own.samples), own.held_out, None)
-        sphere = tuple(own.dimension * n // 20 for n in (10, 20, 30, 40, 84, 120, 240))
-        arms = [
-            Arm(
-                label,
-                LinearCurve(
-                    "samples",
-                    own.linear_samples,
-                    own.fixed,
-                    2 * own.seeds,
-                    own.draws,
-                    shifted=shifted,
-                ),
-            )
-            for label, shifted in ((LINEAR, 1.0), (MISTAKEN, 1.25))
-        ]
-        curve = SphereCurve("samples", sphere, 3 * own.dimension, 2 * own.seeds, own.dimension)
-        arms.append(Arm(SPHERE, curve))
+        arms = arms_with_theory(own, "samples", own.linear_samples, "samples")
         for name, task in few.items():
             curve = FeatureCurve(
                 task, "samples", own.feature_samples, own.seeds, own.label_noise, own.features

@@ -6,26 +6,24 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from carnotlab.studies.double_descent.curve_panels import curve_table, draw_curves
-from carnotlab.studies.double_descent.feature_curve import FeatureCurve, SphereCurve
+from carnotlab.studies.double_descent.feature_curve import FeatureCurve
 from carnotlab.studies.double_descent.image_data import image_tasks
 from carnotlab.studies.double_descent.judging import (
     CLEAN,
     FEATURES,
     LINEAR,
-    MISTAKEN,
     NETWORKS,
     SPHERE,
     Thresholds,
     judgements_of,
     name_in,
 )
-from carnotlab.studies.double_descent.linear_curve import LinearCurve
 from carnotlab.studies.double_descent.network_curve import NetworkCurve
+from carnotlab.studies.double_descent.sizes import WidthSettings, arms_with_theory, at_full_size
 from carnotlab.studies.study import (
     Arm,
     Count,
     Judgement,
-    Positive,
     Settings,
     Size,
     Study,
@@ -34,31 +32,16 @@ from carnotlab.studies.study import (
 from carnotlab.studies.style import headline
 
 
-class InWidthSettings(Settings, frozen=True, kw_only=True):
+class InWidthSettings(WidthSettings, frozen=True, kw_only=True):
     """Settings of `DoubleDescentInWidth`.
 
-    Least squares of up to the largest of ``inputs`` on ``fixed`` samples; random features by
-    number on ``feature_samples`` images; networks of ``widths`` on ``samples`` images of each of
-    ``images``, ``label_noise`` of whose labels are wrong, for ``steps`` of Adam at ``rate``; with
-    true labels up to ``widest_control``, which is enough to see a peak at the same place. With
-    ``fall`` the last descent of networks is judged too, which needs wide ones.
+    Least squares of ``inputs`` on ``fixed`` samples; networks on true labels have up to
+    ``widest_control`` units, which is enough to see a peak at the same place. With ``fall`` the
+    last descent of networks is judged too, which needs wide ones.
     """
 
-    seeds: Count = 3
-    draws: Count = 8
-    fixed: Count = 60
     inputs: tuple[Count, ...] = (12, 24, 36, 48, 75, 100, 150, 300)
-    dimension: Count = 40
-    feature_samples: Count = 300
-    features: tuple[Count, ...] = (20, 50, 100, 200, 300, 450, 1000, 2000)
-    images: tuple[str, ...] = ("digits",)
-    samples: Count = 900
-    held_out: Count = 800
-    label_noise: float = 0.2
-    widths: tuple[Count, ...] = (4, 6, 8, 12, 16)
     widest_control: Count = 64
-    steps: Count = 1200
-    rate: Positive = 0.01
     fall: bool = False
 
 
@@ -84,17 +67,14 @@ class DoubleDescentInWidth(Study):
         """Return the settings of a size."""
         if size == "smoke":
             return InWidthSettings()
-        return InWidthSettings(
-            seeds=6,
-            draws=32,
-            fixed=100,
-            inputs=(20, 40, 60, 80, 90, 110, 120, 150, 200, 400, 1000),
-            dimension=100,
-            features=(20, 50, 100, 150, 200, 250, 300, 350, 450, 600, 1000, 3000),
-            images=("digits", "mnist_20k_5k", "fashion_mnist_20k_5k"),
-            widths=(4, 6, 8, 12, 16, 24, 32, 48, 96, 192, 384),
-            steps=1600,
-            fall=True,
+        return at_full_size(
+            InWidthSettings(
+                inputs=(20, 40, 60, 80, 90, 110, 120, 150, 200, 400, 1000),
+                features=(20, 50, 100, 150, 200, 250, 300, 350, 450, 600, 1000, 3000),
+                widths=(4, 6, 8, 12, 16, 24, 32, 48, 96, 192, 384),
+                steps=1600,
+                fall=True,
+            )
         )
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
@@ -102,18 +82,7 @@ class DoubleDescentInWidth(Study):
         own = InWidthSettings.of(settings)
         tasks, skipped = image_tasks(own.images, own.samples, own.held_out, own.data)
         few, _ = image_tasks(own.images, own.feature_samples, own.held_out, own.data)
-        sphere = tuple(own.dimension * n // 20 for n in (6, 12, 24, 36, 84, 120, 240))
-        arms = [
-            Arm(LINEAR, LinearCurve("width", own.inputs, own.fixed, 2 * own.seeds, own.draws)),
-            Arm(
-                MISTAKEN,
-                LinearCurve("width", own.inputs, own.fixed, 2 * own.seeds, own.draws, shifted=1.25),
-            ),
-            Arm(
-                SPHERE,
-                SphereCurve("width", sphere, 3 * own.dimension, 2 * own.seeds, own.dimension),
-            ),
-        ]
+        arms = arms_with_theory(own, "width", own.inputs, "width")
         for name, task in few.items():
             curve = FeatureCurve(task, "width", own.features, own.seeds, own.label_noise)
             arms.append(Arm(FEATURES.format(name), curve))

@@ -11,7 +11,7 @@ from carnotlab.core.verdicts import Tolerance
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.double_descent.curve_panels import curve_table
 from carnotlab.studies.double_descent.curves import CHOSEN_ERROR, TEST_ERROR, Curves, curves
-from carnotlab.studies.double_descent.feature_curve import FeatureCurve, SphereCurve
+from carnotlab.studies.double_descent.feature_curve import FeatureCurve
 from carnotlab.studies.double_descent.image_data import image_tasks
 from carnotlab.studies.double_descent.judging import (
     FEATURES,
@@ -21,10 +21,10 @@ from carnotlab.studies.double_descent.judging import (
     SPHERE,
     name_in,
 )
-from carnotlab.studies.double_descent.linear_curve import LinearCurve
 from carnotlab.studies.double_descent.network_curve import VALIDATION_ERROR, NetworkCurve
 from carnotlab.studies.double_descent.peaks import distance_from_theory, peak_of, rise_at
 from carnotlab.studies.double_descent.removed_panels import draw_removed
+from carnotlab.studies.double_descent.sizes import WidthSettings, arms_with_theory, at_full_size
 from carnotlab.studies.study import (
     Arm,
     Count,
@@ -54,28 +54,16 @@ BEST, WITHOUT = "{}, {}", "control: {}, not regularized"
 DECAY = "{}, weight decay {:g}"
 
 
-class RemovedSettings(Settings, frozen=True, kw_only=True):
+class RemovedSettings(WidthSettings, frozen=True, kw_only=True):
     """Settings of `DoubleDescentRemoved`.
 
-    As in the studies of width and samples; ``decays`` are strengths of weight decay of networks, of
-    which validation samples choose one for each width and seed.
+    Least squares on ``fixed`` inputs by number of samples ``linear_samples``; ``decays`` are
+    strengths of weight decay of networks, of which validation samples choose one for each width and
+    seed.
     """
 
-    seeds: Count = 3
-    draws: Count = 8
-    fixed: Count = 60
     linear_samples: tuple[Count, ...] = (15, 30, 45, 75, 100, 150, 300)
-    dimension: Count = 40
-    feature_samples: Count = 300
-    features: tuple[Count, ...] = (20, 50, 100, 200, 300, 450, 1000, 2000)
-    images: tuple[str, ...] = ("digits",)
-    samples: Count = 900
-    held_out: Count = 800
-    label_noise: float = 0.2
-    widths: tuple[Count, ...] = (4, 6, 8, 12, 16)
     decays: tuple[Positive, ...] = ()
-    steps: Count = 1200
-    rate: Positive = 0.01
 
 
 class DoubleDescentRemoved(Study):
@@ -99,17 +87,14 @@ class DoubleDescentRemoved(Study):
         """Return the settings of a size."""
         if size == "smoke":
             return RemovedSettings()
-        return RemovedSettings(
-            seeds=6,
-            draws=32,
-            fixed=100,
-            linear_samples=(20, 40, 60, 80, 90, 110, 120, 150, 200, 400),
-            dimension=100,
-            features=(20, 50, 100, 150, 200, 250, 300, 350, 450, 600, 1000, 3000),
-            images=("digits", "mnist_20k_5k", "fashion_mnist_20k_5k"),
-            widths=(4, 6, 8, 12, 16, 24, 32, 48, 96),
-            decays=(0.001, 0.003, 0.01),
-            steps=1600,
+        return at_full_size(
+            RemovedSettings(
+                linear_samples=(20, 40, 60, 80, 90, 110, 120, 150, 200, 400),
+                features=(20, 50, 100, 150, 200, 250, 300, 350, 450, 600, 1000, 3000),
+                widths=(4, 6, 8, 12, 16, 24, 32, 48, 96),
+                decays=(0.001, 0.003, 0.01),
+                steps=1600,
+            )
         )
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
@@ -117,19 +102,7 @@ class DoubleDescentRemoved(Study):
         own = RemovedSettings.of(settings)
         tasks, skipped = image_tasks(own.images, own.samples, own.held_out, own.data)
         few, _ = image_tasks(own.images, own.feature_samples, own.held_out, own.data)
-        sphere = tuple(own.dimension * n // 20 for n in (6, 12, 24, 36, 84, 120, 240))
-        seeds = 2 * own.seeds
-        arms = [
-            Arm(
-                label,
-                LinearCurve(
-                    "samples", own.linear_samples, own.fixed, seeds, own.draws, shifted=shifted
-                ),
-            )
-            for label, shifted in ((LINEAR, 1.0), (MISTAKEN, 1.25))
-        ]
-        curve = SphereCurve("width", sphere, 3 * own.dimension, seeds, own.dimension)
-        arms.append(Arm(SPHERE, curve))
+        arms = arms_with_theory(own, "samples", own.linear_samples, "width")
         for name, task in few.items():
             curve = FeatureCurve(task, "width", own.features, own.seeds, own.label_noise)
             arms.append(Arm(FEATURES.format(name), curve))

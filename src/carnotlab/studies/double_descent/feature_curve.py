@@ -20,11 +20,14 @@ from carnotlab.studies.double_descent.curves import (
     TRAIN_ERROR,
     baselines,
     labelled,
-    validation_and_test,
+    least_norm_and_ridge,
     with_wrong_labels,
 )
 from carnotlab.tasks.cifar10 import ImageSubset
 from carnotlab.tasks.digits import Digits
+from carnotlab.tasks.splitting import validation_and_test
+from carnotlab.tasks.statistics import flattened
+from carnotlab.tasks.targets import share_wrong
 from carnotlab.theories.high_dimensional.activation_moments import activation_moments
 from carnotlab.theories.high_dimensional.random_features import best_ridge, random_features_error
 
@@ -84,7 +87,7 @@ class FeatureCurve(Computable):
     def _fit(self, data: Data, seed: int, size: int) -> tuple[float, float, float]:
         count = size if self.axis == "width" else self.features
         n = len(data.train.x) if self.axis == "width" else size
-        flat = [np.asarray(b.x).reshape(len(b.x), -1) for b in (data.train, data.test)]
+        flat = [flattened(batch)[0] for batch in data]
         distance = np.sqrt(2.0 * flat[0].var(axis=0).sum())
         random = np.random.default_rng([seed, count, 13])
         w = random.standard_normal((flat[0].shape[1], count)) / (self.bandwidth * distance)
@@ -96,14 +99,10 @@ class FeatureCurve(Computable):
         weights = np.linalg.lstsq(np.asarray(train.x), np.asarray(train.y) - level, rcond=1e-12)[0]
         ridge = ridge_baseline(Data(train, test), True)
         return (
-            _wrong(test.x @ weights + level, np.asarray(test.y)),
-            _wrong(train.x @ weights + level, np.asarray(train.y)),
+            share_wrong(test.x @ weights + level, np.asarray(test.y)),
+            share_wrong(train.x @ weights + level, np.asarray(train.y)),
             ridge.test_error,
         )
-
-
-def _wrong(outputs: Float[np.ndarray, "n k"], targets: Float[np.ndarray, "n k"]) -> float:
-    return float(np.mean(np.argmax(outputs, axis=1) != np.argmax(targets, axis=1)))
 
 
 @dataclass(frozen=True)
@@ -184,12 +183,8 @@ class SphereCurve(Computable):
         teacher = sphere(1)[0] / np.sqrt(d)
         y = x @ teacher + np.sqrt(self.noise) * random.standard_normal(samples)
         inside, outside = (np.maximum(each @ theta.T / np.sqrt(d), 0.0) for each in (x, fresh))
-        left, singular, right = np.linalg.svd(inside, full_matrices=False)
-        projected = left.T @ y
-        plain = right.T @ (projected / singular)
         # (1/n)|y - f|² + (N λ / d)|a|²
-        penalty = samples * features * ridge / d
-        damped = right.T @ (projected * singular / (singular**2 + penalty))
+        plain, damped = least_norm_and_ridge(inside, y, samples * features * ridge / d)
         wanted = fresh @ teacher
         return (
             float(np.mean((outside @ plain - wanted) ** 2)),

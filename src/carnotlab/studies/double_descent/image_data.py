@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from carnotlab.studies.data_folder import find_data
+from carnotlab.studies.data_folder import find_data, not_found
 from carnotlab.tasks.cifar10 import ImageSubset
 from carnotlab.tasks.digits import Digits
 
@@ -27,7 +27,7 @@ def image_tasks(
             continue
         path = find_data(f"{name}.npz")
         if path is None:
-            skipped.append(f"{name}.npz is not in the data folder; give such a file with --data")
+            skipped.append(not_found(f"{name}.npz", "such a file"))
         else:
             found[name] = _subset(path, samples, held_out)
     if data is not None:

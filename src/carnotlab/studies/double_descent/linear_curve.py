@@ -14,6 +14,7 @@ from carnotlab.studies.double_descent.curves import (
     TEST_ERROR,
     TRAIN_ERROR,
     labelled,
+    least_norm_and_ridge,
 )
 from carnotlab.theories.high_dimensional.optimal_ridge import (
     optimal_ridge,
@@ -99,11 +100,7 @@ class LinearCurve(Computable):
         x = random.standard_normal((p, n)) / np.sqrt(n)
         teacher = random.standard_normal(n)
         y = x @ teacher + np.sqrt(self.noise) * random.standard_normal(p)
-        left, singular, right = np.linalg.svd(x, full_matrices=False)
-        projected = left.T @ y
-        plain = right.T @ (projected / singular)
-        penalty = optimal_ridge(1.0, self.noise)
-        ridge = right.T @ (projected * singular / (singular**2 + penalty))
+        plain, ridge = least_norm_and_ridge(x, y, optimal_ridge(1.0, self.noise))
         return (
             float(np.sum((plain - teacher) ** 2)) / n,
             float(np.mean((y - x @ plain) ** 2)),

@@ -14,7 +14,7 @@ from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy
 from carnotlab.experiment.rules import Adam
-from carnotlab.experiment.times import At
+from carnotlab.experiment.times import Logarithmically
 from carnotlab.experiment.training import Training
 from carnotlab.measures.base import Measure, State
 from carnotlab.measures.losses import accuracy, predictions, train_accuracy
@@ -29,11 +29,11 @@ from carnotlab.studies.double_descent.curves import (
     TRAIN_ERROR,
     baselines,
     labelled,
-    validation_and_test,
     with_wrong_labels,
 )
 from carnotlab.tasks.cifar10 import ImageSubset
 from carnotlab.tasks.digits import Digits
+from carnotlab.tasks.splitting import validation_and_test
 from carnotlab.training.width_sweep import train_widths
 
 COURSE = Quantity(
@@ -103,14 +103,12 @@ class NetworkCurve(Computable):
     @property
     def training(self) -> Training:
         """How each network is trained, recorded at steps that grow geometrically."""
-        grid = np.geomspace(4.0, self.steps, self.records).round()
-        times = tuple(float(step) for step in np.unique(np.concatenate([[0.0], grid])))
         return Training(
             Adam(self.rate),
             self.steps,
             loss=CrossEntropy(),
             weight_decay=self.decay,
-            record=At(times),
+            record=Logarithmically(self.records, first=4.0),
         )
 
     def draw(self, seed: int) -> Data:

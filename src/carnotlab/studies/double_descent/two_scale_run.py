@@ -10,17 +10,15 @@ from jaxtyping import Array, Float
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
-from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
-from carnotlab.experiment.times import At
+from carnotlab.experiment.times import Logarithmically, recorded
 from carnotlab.experiment.training import Training
 from carnotlab.measures.base import Measure, State
-from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Balanced
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.studies.double_descent.curves import TEST_ERROR, labelled
-from carnotlab.tasks.gaussian_regression import GaussianRegression
+from carnotlab.studies.linear_networks import one_layer
 from carnotlab.theories.high_dimensional.regression_course import regression_course
 from carnotlab.training.width_sweep import train_widths
 
@@ -55,8 +53,8 @@ class TwoScaleRun(Computable):
     @property
     def times(self) -> tuple[int, ...]:
         """Steps at which the error is recorded."""
-        grid = np.geomspace(1.0, self.duration, self.records).round()
-        return tuple(int(step) for step in np.unique(np.concatenate([[0.0], grid])))
+        steps = recorded(Logarithmically(self.records), self.duration, whole=True)
+        return tuple(int(step) for step in steps)
 
     def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Train on a draw for each seed; the prediction knows scales, teacher and noise only."""
@@ -84,14 +82,10 @@ class TwoScaleRun(Computable):
         training = Training(
             GradientDescent(self.rate),
             self.duration,
-            record=At(tuple(float(step) for step in self.times)),
+            record=Logarithmically(self.records),
             precision="float64",
         )
-        experiment = Experiment(
-            GaussianRegression(len(scales), self.samples, held_out=1),
-            deep_linear(len(scales), (), 1, initialisation=Balanced(1e-12)),
-            training,
-        )
+        experiment = one_layer(len(scales), self.samples, Balanced(1e-12), training)
         found = train_widths({"": experiment}, (measure,), range(self.seeds), draw=draw)
         course = regression_course(
             self.rate * np.asarray(self.times, dtype=np.float64),

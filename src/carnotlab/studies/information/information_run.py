@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import jax.numpy as jnp
@@ -29,6 +29,7 @@ from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.digits import Digits
 from carnotlab.tasks.label_noise import RandomLabels
+from carnotlab.tasks.targets import share_wrong
 from carnotlab.theories.information.bayesian_linear import (
     bayesian_learner,
     expected_information,
@@ -155,8 +156,8 @@ class InformationRun(Computable):
             bound.error_bound,
             error,
             bound.bits_per_sample * bound.width**2,
-            _missed(network.outputs, train.y),
-            _missed(outputs, data.test.y),
+            share_wrong(network.outputs, np.asarray(train.y)),
+            share_wrong(outputs, np.asarray(data.test.y)),
         )
 
 
@@ -212,8 +213,4 @@ class GoldRun(Computable):
 @lru_cache(maxsize=4)
 def digits(samples: int) -> Digits:
     """Return the digits that labels are learned of; the rest, up to 500, are held out."""
-    return replace(Digits(standardise="per feature"), train_size=samples, test_size=500)
-
-
-def _missed(outputs: np.ndarray, targets: object) -> float:
-    return float(np.mean(np.argmax(outputs, axis=1) != np.argmax(np.asarray(targets), axis=1)))
+    return Digits(samples, 500, standardise="per feature")

@@ -9,10 +9,11 @@ from jaxtyping import Float
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Data
 from carnotlab.core.quantities import Quantity
-from carnotlab.estimators.linear_baseline import linear_baselines
+from carnotlab.estimators.linear_baseline import KINDS, baseline_errors
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.digits import Digits
+from carnotlab.tasks.targets import share_wrong
 
 UNSEEN = Quantity(
     "unseen_error", ("prior",), "1", "mean squared error on unseen images, summed over classes"
@@ -73,7 +74,7 @@ class DigitInterpolators(Computable):
                 left = max(left, float(np.abs(train @ weights - y).max()))
                 said = test @ weights
                 seen[draw, 0, index] = np.mean(np.sum((said - truth) ** 2, axis=1))
-                wrong[draw, 0, index] = np.mean(said.argmax(axis=1) != truth.argmax(axis=1))
+                wrong[draw, 0, index] = share_wrong(said, truth)
                 expected[draw, 0, index] = base + (
                     0.0 if self.harmless else multiple * likeliest * spread
                 )
@@ -82,7 +83,7 @@ class DigitInterpolators(Computable):
         coords = {"time": [0.0], "prior": list(MULTIPLES)}
         observation = UNSEEN.label(seen, ("seed", "time"), coords).to_dataset()
         observation[WRONG.name] = WRONG.label(wrong, ("seed", "time"), coords)
-        observation[BASELINE.name] = BASELINE.label(self._baselines(), (), {"kind": _KINDS})
+        observation[BASELINE.name] = BASELINE.label(self._baselines(), (), {"kind": list(KINDS)})
         checks = (
             Check("labels fitted", "what is left of the labels, the largest entry", left, 1e-6),
             Check(
@@ -112,13 +113,7 @@ class DigitInterpolators(Computable):
 
     def _baselines(self) -> Float[np.ndarray, " kind"]:
         found = [
-            [
-                each.test_error
-                for each in linear_baselines(Digits(self.images, HELD_OUT, seed=draw).data(), True)
-            ]
+            baseline_errors(Digits(self.images, HELD_OUT, seed=draw).data())
             for draw in range(min(COMPARED, self.draws))
         ]
         return np.mean(found, axis=0)
-
-
-_KINDS = ["ridge", "logistic"]

@@ -8,20 +8,15 @@ import numpy as np
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
-from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
-from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
-from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import given
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
-from carnotlab.tasks.gaussian_regression import GaussianRegression
+from carnotlab.studies.linear_networks import one_layer, trained_maps
 from carnotlab.theories.high_dimensional.random_interpolators import gibbs_error, sphere_error
-from carnotlab.training.consecutive import train_consecutively
 
 EXCESS = Quantity(
     "excess_error", ("samples",), "1", "mean squared error on new inputs without label noise"
@@ -126,18 +121,12 @@ class InterpolatorRun(Computable):
 
 def _descended(draws: Draws, start: Float[np.ndarray, "member N"]) -> Float[np.ndarray, "member N"]:
     """Train one-layer networks by gradient descent, all members as one program."""
-    members, most, inputs = draws.inputs.shape
+    _, most, inputs = draws.inputs.shape
     largest = float(np.linalg.norm(draws.inputs, 2, axis=(1, 2)).max()) ** 2 / most
-    experiment = Experiment(
-        GaussianRegression(inputs, most, held_out=1),
-        deep_linear(inputs, (), 1, initialisation=given([start[:, None, :]])),
-        Training(GradientDescent(1.8 / largest), STEPS, record=At((float(STEPS),))),
-    )
-    batch = Batch(draws.inputs[:, None], draws.labels[:, None, :, None])
-    seen = train_consecutively(
-        experiment, Data(batch, batch), (end_to_end_matrix,), tuple(range(members))
-    )
-    return seen[END_TO_END_MAP.name][:, 0, -1, 0]
+    training = Training(GradientDescent(1.8 / largest), STEPS, record=At((float(STEPS),)))
+    experiment = one_layer(inputs, most, given([start[:, None]]), training)
+    maps = trained_maps(experiment, draws.inputs[:, None], draws.labels[:, None, :, None])
+    return maps[:, 0, -1, 0]
 
 
 def _conditioned(

@@ -7,17 +7,16 @@ import numpy as np
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
 from carnotlab.experiment.training import Training
-from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Given, given
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
+from carnotlab.studies.linear_networks import trained_maps
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.theories.high_dimensional.noisy_learning import (
     Learner,
@@ -28,7 +27,6 @@ from carnotlab.theories.high_dimensional.noisy_singular_values import (
     observed_strength,
     overlaps,
 )
-from carnotlab.training.consecutive import train_consecutively
 
 MAP_ERROR = Quantity(
     "map_error", (), "1", "squared distance of the map from the task's, over the task's square"
@@ -175,11 +173,8 @@ class NoisyTaskRun(Computable):
             deep_linear(n, (n,) * (self.depth - 1), outputs, initialisation=self._start(x, y)),
             Training(GradientDescent(self.step), steps, record=Evenly(RECORDS)),
         )
-        batch = Batch(x[:, None], y[:, None])
-        seen = train_consecutively(
-            experiment, Data(batch, batch), (end_to_end_matrix,), tuple(range(self.networks))
-        )
-        return seen[END_TO_END_MAP.name][:, 0], experiment.training.flow_times
+        seen = trained_maps(experiment, x[:, None], y[:, None])[:, 0]
+        return seen, experiment.training.flow_times
 
     def _start(
         self, x: Float[np.ndarray, "seed n in"], y: Float[np.ndarray, "seed n out"]

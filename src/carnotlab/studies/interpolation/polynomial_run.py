@@ -8,25 +8,21 @@ import numpy as np
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
-from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
-from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
-from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import given
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
-from carnotlab.tasks.noisy_polynomial import NoisyPolynomial, PolynomialBasis, features
+from carnotlab.studies.linear_networks import one_layer, trained_maps
+from carnotlab.tasks.noisy_polynomial import PolynomialBasis, features
 from carnotlab.theories.high_dimensional.polynomial_interpolation import (
     condition_number,
     descent,
     least_norm,
     total_variation,
 )
-from carnotlab.training.consecutive import train_consecutively
 
 COEFFICIENTS = Quantity("coefficients", ("feature",), "1", "weights of the basis functions")
 LEAST_NORM = Quantity("least_norm", ("feature",), "1", "weights of the interpolator of least norm")
@@ -139,18 +135,9 @@ class PolynomialRun(Computable):
         rate: float,
     ) -> Float[np.ndarray, "seed time feature"]:
         """Train all draws as one program, the same one for every basis and start."""
-        task = NoisyPolynomial((0.0, 1.0), self.degree, self.points, self.noise, held_out=1)
         training = Training(
             GradientDescent(rate), RECORDS[-1], record=At(RECORDS), precision="float64"
         )
-        network = deep_linear(self.degree + 1, (), 1, initialisation=given([start[:, None, :]]))
+        experiment = one_layer(self.degree + 1, self.points, given([start[:, None]]), training)
         x = np.broadcast_to(B, (self.networks, 1, *B.shape))
-        batch = Batch(np.ascontiguousarray(x), y[:, None, :, None])
-        seen = train_consecutively(
-            Experiment(task, network, training),
-            Data(batch, batch),
-            (end_to_end_matrix,),
-            tuple(range(self.networks)),
-            rates=np.array([rate]),
-        )
-        return seen[END_TO_END_MAP.name][:, 0, :, 0]
+        return trained_maps(experiment, x, y[:, None, :, None], rates=np.array([rate]))[:, 0, :, 0]

@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.runs.run import RunResult
-from carnotlab.studies.errors import mean_of, observed, predicted
+from carnotlab.studies.errors import mean_of, observed, predicted, relative_gap
 from carnotlab.studies.online_learning.committee_run import ERRORS
 from carnotlab.studies.study import Rows, Statistic
 
@@ -32,9 +32,7 @@ def course(quantity: Quantity, layers: str, kind: str, taken: str | None = None)
     def error(result: RunResult) -> Statistic:
         seen = _of(result, quantity, layers, kind, seen=True)
         expected = _of(result, quantity, layers, kind if taken is None else taken, seen=False)
-        axes = tuple(range(1, seen.ndim))
-        gap = np.sqrt(np.sum((seen - expected) ** 2, axis=axes))
-        return mean_of(gap / np.sqrt(np.sum(expected**2, axis=axes)))
+        return mean_of(relative_gap(seen, expected))
 
     return error
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
-from carnotlab.estimators.linear_baseline import linear_baselines
+from carnotlab.estimators.linear_baseline import KINDS, baseline_errors
 from carnotlab.experiment.batching import Minibatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
@@ -23,10 +23,10 @@ from carnotlab.networks.parameterization import Standard
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.digits import Digits
+from carnotlab.tasks.splitting import validation_and_test
 from carnotlab.training.consecutive import train_consecutively
 
 WAYS = ("one pass", "stopped replay", "all epochs")
-BASELINES = ("ridge", "logistic")
 WRONG = Quantity(
     "wrong_by_label_noise", ("noise", "way"), "fraction", "held-out images classified wrongly"
 )
@@ -115,10 +115,7 @@ class RealReplayRun(Computable):
             courses[place], chosen[place] = judge[rate], self.epochs[int(epoch)]
         baselines = np.array(
             [
-                [
-                    [each.test_error for each in linear_baselines(self._judged(draw, share), True)]
-                    for draw in range(self.draws)
-                ]
+                [baseline_errors(self._judged(draw, share)) for draw in range(self.draws)]
                 for share in self.noise
             ]
         )
@@ -138,7 +135,7 @@ class RealReplayRun(Computable):
                 EPOCHS_CHOSEN.name: end(EPOCHS_CHOSEN, chosen),
                 WRONG_COURSE.name: epochs,
             }
-        ).assign_coords(epoch=list(self.epochs), way=list(WAYS), baseline=list(BASELINES))
+        ).assign_coords(epoch=list(self.epochs), way=list(WAYS), baseline=list(KINDS))
         share = Check(
             "a linear teacher",
             "images and labels are those of regression on Gaussian inputs: 1 if they are not",
@@ -152,8 +149,7 @@ class RealReplayRun(Computable):
 
     def _judged(self, draw: int, share: float) -> Data:
         data = self._task(draw, share).data()
-        half = self.held_out // 2
-        return Data(data.train, Batch(data.test.x[half:], data.test.y[half:]))
+        return Data(data.train, validation_and_test(data.test)[1])
 
     def _experiment(self) -> Experiment:
         network = mlp(

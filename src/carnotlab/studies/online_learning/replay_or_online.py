@@ -8,9 +8,9 @@ from rich.table import Table
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance
+from carnotlab.estimators.linear_baseline import KINDS
 from carnotlab.studies.online_learning.real_replay_run import (
     BASELINE,
-    BASELINES,
     WAYS,
     WRONG,
     RealReplayRun,
@@ -211,7 +211,7 @@ class ReplayOrOnline(Study):
     def tables(self, result: StudyResult) -> tuple[Table, ...]:
         """Return errors on digits by label noise, regularized linear models beside them."""
         run = result.results[DIGITS].observation
-        table = Table("labels wrong", *WAYS, *BASELINES, title="digits classified wrongly")
+        table = Table("labels wrong", *WAYS, *KINDS, title="digits classified wrongly")
         for index, share in enumerate(run["noise"].values):
             numbers = [
                 *run[WRONG.name].mean(("seed", "time")).values[index],

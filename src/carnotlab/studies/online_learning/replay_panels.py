@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from carnotlab.estimators.linear_baseline import KINDS
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.errors import observed, predicted
 from carnotlab.studies.online_learning.real_replay_run import (
     BASELINE,
-    BASELINES,
     EPOCHS_CHOSEN,
     WAYS,
     WRONG,
@@ -128,7 +128,7 @@ def draw_digits(axes: Axes, result: RunResult) -> None:
         draw_experiment(axes, noise, wrong[:, :, index], index, way)
         axes.plot(noise, wrong[:, :, index].mean(axis=0), color=COLOURS[index], lw=0.9)
     base = observed(result, BASELINE)[:, 0].mean(axis=0)
-    for index, name in enumerate(BASELINES):
+    for index, name in enumerate(KINDS):
         axes.plot(noise, base[:, index], color=ink(), lw=1.0, ls=LINES[index + 1],
                   label=f"{name} regression")  # fmt: skip
     stops = observed(result, EPOCHS_CHOSEN)[:, 0].mean(axis=0)

@@ -8,23 +8,18 @@ import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.batching import FullBatch, Minibatch
-from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import At
 from carnotlab.experiment.training import Training
-from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
-from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import given
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
-from carnotlab.tasks.gaussian_regression import GaussianRegression
+from carnotlab.studies.linear_networks import one_layer, trained_maps
 from carnotlab.theories.continual.curriculum import error_course
 from carnotlab.theories.online_learning.online_regression import annealed_rates
 from carnotlab.theories.online_learning.replay import replay_excess
-from carnotlab.training.consecutive import train_consecutively
 
 EXCESS = Quantity(
     "excess_by_reliability",
@@ -59,17 +54,13 @@ class OnePassRun(Computable):
         random = np.random.default_rng([n, count, 7])
         x, teacher = _inputs(random, self.draws, count, n)
         noise = random.standard_normal((self.draws, count))
-        network = _experiment(
-            n, 1, self.draws, Training(GradientDescent(1.0), 1, FullBatch(), record=At((1,)))
-        )
+        training = Training(GradientDescent(1.0), 1, FullBatch(), record=At((1,)))
+        network = one_layer(n, 1, given([np.zeros((self.draws, 1, n))]), training)
         seen, expected = [], []
         for snr in self.reliability:
             rates = annealed_rates(count, n, noise_variance=1.0 / snr)
             y = np.einsum("dpn,dn->dp", x, teacher) + noise / snr**0.5
-            batch = Batch(x[:, :, None], y[:, :, None, None])
-            maps = train_consecutively(
-                network, Data(batch, batch), (end_to_end_matrix,), range(self.draws), rates=rates
-            )[END_TO_END_MAP.name]
+            maps = trained_maps(network, x[:, :, None], y[:, :, None, None], rates=rates)
             seen.append(np.mean((maps[:, :, 0, 0] - teacher[:, None]) ** 2, axis=-1))
             expected.append(error_course(rates, np.full(count, 1.0 / snr), n)[1:])
         times = np.arange(1, count + 1) / n
@@ -107,19 +98,14 @@ class ReplayRun(Computable):
         clean = np.einsum("dpn,dn->dp", x, teacher)
         kinds = len(self.reliability)
         y = np.concatenate([clean + noise / snr**0.5 for snr in self.reliability])
-        batch = Batch(np.tile(x, (kinds, 1, 1))[:, None], y[:, None, :, None])
         training = Training(
             GradientDescent(self.rate),
             count * max(self.epochs),
             Minibatch(1),
             record=At(tuple(float(count * epoch) for epoch in self.epochs)),
         )
-        maps = train_consecutively(
-            _experiment(n, count, kinds * self.draws, training),
-            Data(batch, batch),
-            (end_to_end_matrix,),
-            range(kinds * self.draws),
-        )[END_TO_END_MAP.name][:, 0, :, 0]
+        network = one_layer(n, count, given([np.zeros((len(y), 1, n))]), training)
+        maps = trained_maps(network, np.tile(x, (kinds, 1, 1))[:, None], y[:, None, :, None])
         maps = maps.reshape(kinds, self.draws, len(self.epochs), n)
         seen = np.mean((maps - teacher[None, :, None]) ** 2, axis=-1)
         epochs = np.asarray(self.epochs, dtype=np.float64)
@@ -137,11 +123,6 @@ def _inputs(
     teacher = random.standard_normal((draws, inputs))
     # White inputs see the teacher's size only; at its mean, draws scatter less.
     return x, teacher * (inputs**0.5 / np.linalg.norm(teacher, axis=1, keepdims=True))
-
-
-def _experiment(inputs: int, samples: int, members: int, training: Training) -> Experiment:
-    network = deep_linear(inputs, (), 1, initialisation=given([np.zeros((members, 1, inputs))]))
-    return Experiment(GaussianRegression(inputs, samples, held_out=1), network, training)
 
 
 def _result(

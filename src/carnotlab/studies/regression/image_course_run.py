@@ -1,26 +1,24 @@
 """A linear network trained on images, over time, held against the images' spectrum."""
 
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
-from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Logarithmically
 from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import TEST_LOSS, TRAIN_LOSS, test_loss, train_loss
-from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Gaussian
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
+from carnotlab.studies.linear_networks import one_layer
 from carnotlab.studies.regression.image_ridge_run import image_pool
 from carnotlab.tasks.drawing import generator
-from carnotlab.tasks.gaussian_regression import GaussianRegression
+from carnotlab.tasks.reading import file_digest
 from carnotlab.theories.high_dimensional.deterministic_equivalents import largest_eigenvalue
 from carnotlab.theories.high_dimensional.population import population_of
 from carnotlab.theories.high_dimensional.regression_course import regression_course
@@ -46,8 +44,8 @@ class ImageCourseRun(Computable):
 
     @property
     def key(self) -> str:
-        """A digest of the description, code, versions and devices."""
-        return result_key("course on images", Path(self.path).name, self)
+        """A digest of the description, the images, code, versions and devices."""
+        return result_key("course on images", replace(self, path=file_digest(self.path)))
 
     @property
     def precision(self) -> str:
@@ -64,11 +62,8 @@ class ImageCourseRun(Computable):
             random = generator(0, "shuffled classes")
             y, test_y = random.permutation(y), random.permutation(test_y)
             own = population_of(pool.x, y)
-        s, power = own.eigenvalues, own.teacher_power
-        rate = 1.0 / largest_eigenvalue(s, self.samples)
-        if self.white:
-            power = np.full(len(s), float(power @ s / s.mean() / len(s)))
-            s = np.full(len(s), float(s.mean()))
+        rate = 1.0 / largest_eigenvalue(own.eigenvalues, self.samples)
+        taken = own.taken_for_white() if self.white else own
         rows = [
             generator(draw, "image samples").permutation(len(pool.x))[: self.samples]
             for draw in range(self.draws)
@@ -86,18 +81,14 @@ class ImageCourseRun(Computable):
         )
         inputs, outputs = pool.x.shape[1], y.shape[1]
         training = Training(GradientDescent(rate), self.steps, record=Logarithmically(self.records))
-        experiment = Experiment(
-            GaussianRegression(inputs, self.samples, outputs=outputs, held_out=1),
-            deep_linear(inputs, (), outputs, initialisation=Gaussian(1e-9)),
-            training,
-        )
+        experiment = one_layer(inputs, self.samples, Gaussian(1e-9), training, outputs=outputs)
         seen = train_consecutively(
             experiment, data, (train_loss, test_loss), tuple(range(self.draws))
         )
         course = regression_course(
             training.flow_times,
-            s,
-            power,
+            taken.eigenvalues,
+            taken.teacher_power,
             self.samples,
             noise_variance=own.noise_variance,
             rate=rate,

@@ -1,9 +1,8 @@
 """Ridge regression of classes on real images by number of samples, from the images' spectrum."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -11,10 +10,13 @@ from jaxtyping import Float
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
-from carnotlab.estimators.linear_baseline import linear_baselines
+from carnotlab.estimators.linear_baseline import KINDS, baseline_errors
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
+from carnotlab.tasks.cifar10 import image_archive, resized
 from carnotlab.tasks.drawing import generator
+from carnotlab.tasks.reading import file_digest
+from carnotlab.tasks.targets import one_hot
 from carnotlab.theories.high_dimensional.deterministic_equivalents import ridge_errors
 from carnotlab.theories.high_dimensional.population import (
     Population,
@@ -29,7 +31,6 @@ BY_SAMPLES = Quantity(
 AT_BEST = Quantity(
     "test_error_at_best_ridge", ("samples",), "loss", "the same at the ridge theory chooses"
 )
-BASELINES = ("ridge", "logistic")
 BASELINE = Quantity("baseline_error", ("baseline",), "fraction", "held-out images misclassified")
 
 SIDE = 14
@@ -43,13 +44,11 @@ class Pool:
     an error of the theory.
     """
 
-    def __init__(self, path: str, held_out: int) -> None:
-        with np.load(path, allow_pickle=False) as archive:
-            x = np.concatenate([archive["x_train"], archive["x_test"]]).astype(np.float64) / 255.0
-            labels = np.concatenate([archive["y_train"], archive["y_test"]]).astype(int)
-        block = x.shape[1] // SIDE
-        x = x.reshape(len(x), SIDE, block, SIDE, block).mean(axis=(2, 4)).reshape(len(x), -1)
-        y = np.eye(labels.max() + 1)[labels]
+    def __init__(self, path: str, sha256: str, held_out: int) -> None:
+        archive = image_archive(path, sha256)
+        images = np.concatenate([archive.x_train, archive.x_test])
+        x = resized(images / 255.0, SIDE).reshape(len(images), -1)
+        y = one_hot(np.concatenate([archive.y_train, archive.y_test]), len(archive.names))
         order = generator(0, "image pool").permutation(len(x))
         held, rest = order[:held_out], order[held_out:]
         # Centred by the pool: regression without an intercept, as the theory has it.
@@ -59,10 +58,12 @@ class Pool:
         self.population: Population = population_of(self.x, self.y)
 
 
-@lru_cache(maxsize=2)
+_pool = lru_cache(maxsize=2)(Pool)
+
+
 def image_pool(path: str, held_out: int) -> Pool:
-    """Return the images of an archive; computed once."""
-    return Pool(path, held_out)
+    """Return the images of an archive; computed once for each content."""
+    return _pool(path, file_digest(path), held_out)
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ class ImageRidgeRun(Computable):
 
     @property
     def key(self) -> str:
-        """A digest of the description, code, versions and devices."""
-        return result_key("ridge regression of images", Path(self.path).name, self)
+        """A digest of the description, the images, code, versions and devices."""
+        return result_key("ridge regression of images", replace(self, path=file_digest(self.path)))
 
     def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Predict from the pool's statistics; solve every draw at every size."""
@@ -94,11 +95,9 @@ class ImageRidgeRun(Computable):
         began = time.perf_counter()
         pool = image_pool(self.path, self.held_out)
         own = pool.population
-        s, power = own.eigenvalues, own.teacher_power
+        taken = own.taken_for_white() if self.white else own
+        s, power = taken.eigenvalues, taken.teacher_power
         unit = float(np.mean(pool.x**2))
-        if self.white:
-            power = np.full(len(s), float(power @ s / s.mean() / len(s)))
-            s = np.full(len(s), float(s.mean()))
         ridges = unit * np.array(self.strengths)
         expected = np.array(
             [ridge_errors(s, power, n, ridges, own.noise_variance).test for n in self.sizes]
@@ -121,7 +120,7 @@ class ImageRidgeRun(Computable):
         observation[AT_BEST.name] = AT_BEST.label(found[:, :, -1], ("seed",), sizes)
         if self.baselines:
             observation[BASELINE.name] = BASELINE.label(
-                self._baselines(pool), (), {"baseline": list(BASELINES)}
+                self._baselines(pool), (), {"baseline": list(KINDS)}
             )
         observation = observation.assign_coords(seed=list(self.draws))
         checks = self._checks(own, pool)
@@ -161,7 +160,7 @@ class ImageRidgeRun(Computable):
         level = pool.y.min(axis=0)
         train = Batch(pool.x[rows], (pool.y[rows] > level + 0.5).astype(float))
         test = Batch(pool.test_x, (pool.test_y > level + 0.5).astype(float))
-        return np.array([each.test_error for each in linear_baselines(Data(train, test), True)])
+        return baseline_errors(Data(train, test))
 
 
 def _errors(

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from carnotlab.core.quantities import Quantity
-from carnotlab.estimators.linear_baseline import linear_baselines
+from carnotlab.estimators.linear_baseline import KINDS, baseline_errors
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy, SquaredError
 from carnotlab.experiment.rules import Adam
@@ -73,8 +73,9 @@ class AgainstLinear(Computable):
         seen = train(self.experiment, (measure,), self.seeds, progress=progress)
         course = seen[measure.quantity.name].transpose("seed", "time")
         errors = 1.0 - course if classes else 2.0 * course
-        linear = [each.test_error for each in linear_baselines(data, classes)]
-        linear += [float("nan")] * (2 - len(linear))
+        linear = np.full(len(KINDS), np.nan)  # a regression has no logistic one
+        found = baseline_errors(data, classes)
+        linear[: len(found)] = found
         observation = xr.Dataset(
             {
                 measure.quantity.name: course,
@@ -82,7 +83,7 @@ class AgainstLinear(Computable):
                 LINEAR.name: (("seed", "kind"), [linear] * len(self.seeds)),
                 LUCK.name: ("seed", [self._luck()] * len(self.seeds)),
             }
-        ).assign_coords(kind=["ridge", "logistic"])
+        ).assign_coords(kind=list(KINDS))
         return RunResult(xr.Dataset(), observation, (), time.perf_counter() - began)
 
     def _luck(self) -> float:

@@ -51,11 +51,6 @@ class TakeawayRun(Computable):
             settings.append(resolved)
         return result_key("takeaway", self.study.name, settings, code_digest(("studies",)))
 
-    @property
-    def precision(self) -> str:
-        """The numbers that most of the studies replicated compute in."""
-        return "float64"
-
     def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Run the study under every condition; its own arms are kept in the store, too."""
         began = time.perf_counter()

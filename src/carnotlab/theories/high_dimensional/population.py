@@ -6,7 +6,7 @@ measured: the distance of their spectrum from that of white inputs, how heavy th
 principal components are, and whether noise is louder where inputs are unusual.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -39,6 +39,20 @@ class Population:
         """Share of the targets' power explained by each eigenvector, the largest variance first."""
         power = self.teacher_power * self.eigenvalues
         return power / (power.sum() + self.noise_variance)
+
+    def taken_for_white(self) -> "Population":
+        """Return the population of the same inputs' and clean targets' power, spread evenly.
+
+        >>> one = Population(np.array([3.0, 1.0]), np.array([0.0, 4.0]), 0.5, 1.0, 0.0)
+        >>> one.taken_for_white().eigenvalues.tolist(), one.taken_for_white().teacher_power.tolist()
+        ([2.0, 2.0], [1.0, 1.0])
+        """
+        s, power = self.eigenvalues, self.teacher_power
+        return replace(
+            self,
+            eigenvalues=np.full(len(s), float(s.mean())),
+            teacher_power=np.full(len(s), float(power @ s / s.mean() / len(s))),
+        )
 
 
 def population_of(
