@@ -102,8 +102,8 @@ class SameContentInEveryLayer(Study):
         if size == "smoke":
             return ContentSettings(tables=TABLES[:2])
         return ContentSettings(
-            seeds=16,
-            features=1000,
+            seeds=8,
+            features=500,
             weakest=0.003,
             width=256,
             depths=(2, 3, 4),
@@ -115,12 +115,14 @@ class SameContentInEveryLayer(Study):
         """Return each set at some depths, and the tree (or the user's table) at other starts."""
         chosen = ContentSettings.of(settings)
         sets, skipped = item_sets(chosen)
+        first = next(iter(sets))
         arms: list[Arm] = []
         for label, task in sets.items():
-            # Depth costs steps, so large tables are learned by the shallowest network only.
-            depths = chosen.depths if task.input_size <= 24 else chosen.depths[:1]
+            # Depth costs steps: networks of four layers need some hundred times those of two.
+            # Small tables do without the deepest, large ones without all but the shallowest.
+            depths = chosen.depths if label == first else chosen.depths[:2]
+            depths = depths if task.input_size <= 24 else depths[:1]
             arms += [_arm(chosen, f"{label}, depth {depth}", task, depth) for depth in depths]
-        first = next(iter(sets))
         for scale in chosen.scales:
             label = scale_label(chosen, first, scale)
             arms.append(_arm(chosen, label, sets[first], 2, start=scale))
