@@ -1,0 +1,1 @@
+"""Learning that descends no cost: games, agents, memories, local rules, topics, drifting codes."""

@@ -1,0 +1,1 @@
+"""Agents that learn values and policies: contractions, and where they are lost."""

@@ -1,0 +1,1 @@
+"""Learning of several players, each with a cost of its own: no function is descended."""

@@ -1,0 +1,1 @@
+"""Topics behind words of documents, and when they can be recovered."""
