@@ -6,14 +6,17 @@ import jax.numpy as jnp
 
 from carnotlab.networks.activations import Hermite, Monomial, Pointwise, Polynomial, Relu
 from carnotlab.networks.layers import (
+    CausalAttention,
     Convolution,
     Dense,
     DropConnect,
     Flatten,
     GlobalAveragePool,
     GlobalSumPool,
+    LastPosition,
     Layer,
     Product,
+    Recurrent,
     Residual,
     SelfAttention,
     Sum,
@@ -24,6 +27,8 @@ WITH_SETTINGS = {
     Dense: Dense(4),
     DropConnect: DropConnect(4),
     SelfAttention: SelfAttention(4),
+    CausalAttention: CausalAttention(4),
+    Recurrent: Recurrent(4),
     Residual: Residual(BLOCK),
     Sum: Sum(((), BLOCK)),
     Product: Product(((Convolution(4),), (Dense(4),))),
@@ -43,5 +48,5 @@ def every_layer():
 
 def flattened(layer):
     """Return the layer and, where it leaves positions, one that flattens them."""
-    flat = isinstance(layer, Flatten | GlobalAveragePool | GlobalSumPool)
+    flat = isinstance(layer, Flatten | GlobalAveragePool | GlobalSumPool | LastPosition)
     return (layer,) if flat else (layer, Flatten())

@@ -14,6 +14,7 @@ from carnotlab.core.precision import precision
 from carnotlab.experiment.batching import Minibatch, Online
 from carnotlab.experiment.losses import CrossEntropy
 from carnotlab.experiment.rules import GradientFlow
+from carnotlab.experiment.schedules import Tabulated
 from carnotlab.experiment.training import Training
 from carnotlab.networks.description import Network
 from carnotlab.networks.finite import Model, Weights
@@ -62,6 +63,7 @@ class Experiment:
                 "a rule with steps",
                 "use GradientDescent() or Adam()",
             )
+        self._require_columns()
         match self.training.batching:
             case Minibatch(size):
                 available = self.task.data().train.size
@@ -75,6 +77,21 @@ class Experiment:
                 self.task.sample(jax.random.key(0), 1)
             case _:
                 pass
+
+    def _require_columns(self) -> None:
+        """Check that what is given for each linear map is given for all of them."""
+        training, depth = self.training, self.network.depth
+        schedule, decay = training.schedule, training.weight_decay
+        for what, columns in (
+            ("rates", schedule.maps if isinstance(schedule, Tabulated) else 1),
+            ("decays", len(decay) if isinstance(decay, tuple) else 1),
+        ):
+            require(
+                columns in (1, depth),
+                f"{columns} {what} for {depth} linear maps",
+                "one for each, in order of the forward pass",
+                "see network.maps, or give one for all",
+            )
 
     @property
     def model(self) -> Model:

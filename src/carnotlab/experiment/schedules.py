@@ -1,12 +1,14 @@
 """Learning-rate schedules as plain data: factors on the rule's learning rate over steps."""
 
-from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, assert_never
 
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from carnotlab.core.descriptions import describe
 from carnotlab.core.errors import require, require_not_negative, require_positive
 
 
@@ -64,11 +66,99 @@ class Exponential:
         require_positive("factor", self.factor)
 
 
-Schedule: TypeAlias = Constant | Cosine | Piecewise | InverseTime | Exponential
+@dataclass(frozen=True, eq=False)
+class Tabulated:
+    r"""Factors written out step by step, for all linear maps or each; make one with `tabulated`.
+
+    The learning rate of map i at step t is multiplied by ``rates[t, i]``. In front of step t its
+    stored weights are multiplied by ``weights[t, i]`` and its momentum buffer by ``buffers[t, i]``,
+    where these are given; the buffer starts as ``first_buffers[i]`` times the weights. Networks
+    that do not depend on the scale of their weights so stay the same function at another scale.
+    Two tables are equal iff their numbers are; in sweeps they are numbers, as rates are.
+    """
+
+    rates: Float[np.ndarray, "steps maps"] = field(repr=False)
+    weights: Float[np.ndarray, "steps maps"] | None = field(default=None, repr=False)
+    buffers: Float[np.ndarray, "steps maps"] | None = field(default=None, repr=False)
+    first_buffers: Float[np.ndarray, " maps"] | None = field(default=None, repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tabulated) and describe(self) == describe(other)
+
+    def __hash__(self) -> int:
+        return hash(self.rates.tobytes())
+
+    @property
+    def rescales(self) -> bool:
+        """Whether it acts on weights or momentum buffers, not on the rate alone."""
+        return not (self.weights is None and self.buffers is None and self.first_buffers is None)
+
+    @property
+    def maps(self) -> int:
+        """For how many linear maps it has columns; 1 stands for any number."""
+        return self.rates.shape[1]
 
 
-def rate_factor(schedule: Schedule, step: Int[Array, ""] | int, steps: int) -> Float[Array, ""]:
-    """Return the factor on the learning rate at ``step`` of ``steps``.
+def tabulated(
+    rates: Float[np.ndarray, "steps *maps"],
+    weights: Float[np.ndarray, "steps *maps"] | None = None,
+    buffers: Float[np.ndarray, "steps *maps"] | None = None,
+    first_buffers: Float[np.ndarray, " *maps"] | float | None = None,
+) -> Tabulated:
+    """Return a schedule from factors ``[steps]``, or ``[steps, maps]`` with a column for each map.
+
+    Raises:
+        InputError: for factors that are not finite, or tables of different shapes.
+
+    >>> tabulated(np.array([1.0, 0.5])).rates.tolist()
+    [[1.0], [0.5]]
+    """
+    tables: list[np.ndarray[Any, Any] | None] = []
+    for given in (rates, weights, buffers, first_buffers):
+        if given is None:
+            tables.append(None)
+            continue
+        table = np.array(given, dtype=np.float64)
+        require(
+            bool(np.isfinite(table).all()),
+            "factors that are not finite",
+            "finite numbers",
+            "rescale weights on the way, so that rates stay within bounds",
+        )
+        table.flags.writeable = False
+        tables.append(table)
+    every, *others = tables
+    assert every is not None
+    require(
+        every.ndim in (1, 2) and len(every) > 0,
+        f"factors of shape {list(every.shape)}",
+        "[steps] or [steps, maps]",
+        "give one row a step",
+    )
+    shape = (len(every), 1) if every.ndim == 1 else every.shape
+    fitted: list[Any] = []
+    for table, wanted in zip(others, (shape, shape, shape[1:]), strict=True):
+        if table is None:
+            fitted.append(None)
+            continue
+        require(
+            table.size in (1, int(np.prod(wanted))),
+            f"tables of shapes {list(every.shape)} and {list(table.shape)}",
+            "equal shapes",
+            "give each a row for every step",
+        )
+        full = np.full(wanted, table) if table.size == 1 else table.reshape(wanted)
+        fitted.append(full)
+    return Tabulated(every.reshape(shape), *fitted)
+
+
+Schedule: TypeAlias = Constant | Cosine | Piecewise | InverseTime | Exponential | Tabulated
+
+
+def rate_factor(
+    schedule: Schedule, step: Int[Array, ""] | int, steps: int
+) -> Float[Array, ""] | Float[Array, " maps"]:
+    """Return the factor on the learning rate at ``step`` of ``steps``; a table's has one per map.
 
     >>> float(rate_factor(Piecewise((10,), 0.5), 10, 20))
     0.5
@@ -89,5 +179,8 @@ def rate_factor(schedule: Schedule, step: Int[Array, ""] | int, steps: int) -> F
             return 1.0 / (1.0 + jnp.asarray(step) / time)
         case Exponential(factor):
             return jnp.power(factor * jnp.ones(()), jnp.asarray(step))
+        case Tabulated():
+            row = jnp.asarray(schedule.rates, dtype=jnp.result_type(float))[step]
+            return row[0] if schedule.maps == 1 else row
         case _:
             assert_never(schedule)

@@ -5,12 +5,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from carnotlab.core.errors import require, require_not_negative, require_positive
+from carnotlab.core.errors import (
+    OutOfReachError,
+    require,
+    require_not_negative,
+    require_positive,
+)
 from carnotlab.core.precision import Precision
 from carnotlab.experiment.batching import Batching, FullBatch
 from carnotlab.experiment.losses import Loss, SquaredError
 from carnotlab.experiment.rules import GradientDescent, GradientFlow, Rule
-from carnotlab.experiment.schedules import Constant, Schedule
+from carnotlab.experiment.schedules import Constant, Schedule, Tabulated
 from carnotlab.experiment.times import Logarithmically, RecordTimes, recorded
 
 
@@ -36,7 +41,10 @@ class Training:
     ``duration`` counts steps for discrete rules and flow time for `GradientFlow`.
     ``weight_decay`` :math:`\kappa` adds :math:`\tfrac{\kappa}{2}|w - w_{\mathrm{ref}}|^2` on the
     stored weights to what is minimized; with ``decay_to_start`` the reference is the start
-    (ridge regression of a linearized network), else zero.
+    (ridge regression of a linearized network), else zero. A tuple holds one :math:`\kappa` for each
+    linear map. With ``decoupled_decay`` nothing is added to what is minimized: at every step the
+    weights lose :math:`\eta_t \kappa w` beside what the rule takes from them, as in SGDW and AdamW
+    (loshchilov2019).
 
     >>> Training(GradientDescent(0.1), duration=100).times[-1]
     np.float64(100.0)
@@ -47,21 +55,27 @@ class Training:
     batching: Batching = field(default_factory=FullBatch)
     loss: Loss = field(default_factory=SquaredError)
     schedule: Schedule = field(default_factory=Constant)
-    weight_decay: float = 0.0
+    weight_decay: float | tuple[float, ...] = 0.0
     decay_to_start: bool = False
+    decoupled_decay: bool = False
     early_stopping: EarlyStopping | None = None
     record: RecordTimes = field(default_factory=Logarithmically)
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         require_positive("duration", self.duration)
-        require_not_negative("weight_decay", self.weight_decay)
+        decays = self.weight_decay
+        for decay in decays if isinstance(decays, tuple) else (decays,):
+            require_not_negative("weight_decay", decay)
+        if isinstance(self.schedule, Tabulated):
+            self._require_table(self.schedule)
         if self.is_flow:
             require(
                 isinstance(self.batching, FullBatch)
                 and isinstance(self.schedule, Constant)
-                and self.early_stopping is None,
-                "gradient flow with minibatches, a schedule or early stopping",
+                and self.early_stopping is None
+                and not self.decoupled_decay,
+                "gradient flow with minibatches, a schedule, early stopping or decoupled decay",
                 "full batches at a constant rate",
                 "use GradientDescent with a small learning rate",
             )
@@ -72,6 +86,33 @@ class Training:
                 "a whole number of steps",
                 "use GradientFlow for real-valued time",
             )
+
+    def _require_table(self, table: Tabulated) -> None:
+        require(
+            len(table.rates) >= self.duration,
+            f"a table of {len(table.rates)} steps for {self.duration:g}",
+            "a row for every step",
+            "make the table longer, or train less",
+        )
+        require(
+            not table.rescales or isinstance(self.rule, GradientDescent),
+            f"a table that rescales weights under {type(self.rule).__name__}",
+            "GradientDescent, whose memory is one buffer",
+            "give rates alone",
+        )
+
+    @property
+    def common_decay(self) -> float:
+        """The weight decay of all linear maps.
+
+        Raises:
+            OutOfReachError: if each has its own.
+        """
+        if isinstance(self.weight_decay, tuple):
+            raise OutOfReachError(
+                "a weight decay for each linear map", "one for all", "give one number"
+            )
+        return self.weight_decay
 
     @property
     def is_flow(self) -> bool:

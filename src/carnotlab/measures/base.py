@@ -13,8 +13,23 @@ from carnotlab.core.quantities import Quantity
 class Readable(Protocol):
     """The functions of stored weights that measures may call; `networks.finite.Model` has them."""
 
-    def apply(self, weights: Any, x: Float[Array, "n *input"]) -> Float[Array, "n outputs"]:
-        """Return the outputs."""
+    @property
+    def couples_samples(self) -> bool:
+        """Whether the output for a sample depends on its batch, as with batch norm."""
+        ...
+
+    def apply(
+        self,
+        weights: Any,
+        x: Float[Array, "n *input"],
+        noise: Any = None,
+        statistics: Any = None,
+    ) -> Float[Array, "n outputs"]:
+        """Return the outputs; batch norms take ``statistics``, or else those of the batch."""
+        ...
+
+    def statistics(self, weights: Any, x: Float[Array, "n *input"]) -> Any:
+        """Return what batch norms normalize by on a batch."""
         ...
 
     def hidden(

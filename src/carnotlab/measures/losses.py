@@ -20,8 +20,13 @@ TEST_PREDICTION = Quantity(
 )
 
 
-def predictions(state: State, batch: Batch) -> Float[Array, "n outputs"]:
+def predictions(
+    state: State, batch: Batch, reference: Batch | None = None
+) -> Float[Array, "n outputs"]:
     """Return the outputs on a batch.
+
+    Batch norms normalize by the ``reference``, which for held-out samples is the training set; by
+    the batch itself if there is none. Other networks do not look at it.
 
     Raises:
         InputError: if there are no samples.
@@ -32,11 +37,17 @@ def predictions(state: State, batch: Batch) -> Float[Array, "n outputs"]:
         "at least one",
         "give the task held-out samples, or do not record them",
     )
-    return state.model.apply(state.weights, jnp.asarray(batch.x))
+    x = jnp.asarray(batch.x)
+    if reference is None or not state.model.couples_samples:
+        return state.model.apply(state.weights, x)
+    known = state.model.statistics(state.weights, jnp.asarray(reference.x))
+    return state.model.apply(state.weights, x, statistics=known)
 
 
-def batch_loss(state: State, batch: Batch) -> Float[Array, ""]:
+def batch_loss(state: State, batch: Batch, reference: Batch | None = None) -> Float[Array, ""]:
     """Return the training loss on a batch, without weight decay. Unit: loss.
+
+    ``reference`` is what batch norms normalize by, as in `predictions`.
 
     Targets of shape ``[n]`` beside outputs ``[n, 1]``, which would broadcast to ``[n, n]`` in a
     loss without any error, are refused.
@@ -44,7 +55,7 @@ def batch_loss(state: State, batch: Batch) -> Float[Array, ""]:
     Raises:
         InputError: if outputs and targets differ in shape, or there are no samples.
     """
-    outputs = predictions(state, batch)
+    outputs = predictions(state, batch, reference)
     require_same_shape(outputs, batch.y)
     return state.loss(outputs, jnp.asarray(batch.y))
 
@@ -104,7 +115,7 @@ def _train_loss(state: State, data: Data) -> Float[Array, ""]:
 
 
 def _test_loss(state: State, data: Data) -> Float[Array, ""]:
-    return batch_loss(state, data.test)
+    return batch_loss(state, data.test, data.train)
 
 
 # Both accuracies cut at the midpoint of the training targets: held-out samples may all be of one
@@ -116,7 +127,8 @@ def _train_accuracy(state: State, data: Data) -> Float[Array, ""]:
 
 def _test_accuracy(state: State, data: Data) -> Float[Array, ""]:
     threshold = midpoint(jnp.asarray(data.train.y))
-    return accuracy(predictions(state, data.test), jnp.asarray(data.test.y), threshold)
+    outputs = predictions(state, data.test, data.train)
+    return accuracy(outputs, jnp.asarray(data.test.y), threshold)
 
 
 def _train_prediction(state: State, data: Data) -> Float[Array, "n outputs"]:
@@ -124,7 +136,7 @@ def _train_prediction(state: State, data: Data) -> Float[Array, "n outputs"]:
 
 
 def _test_prediction(state: State, data: Data) -> Float[Array, "n outputs"]:
-    return predictions(state, data.test)
+    return predictions(state, data.test, data.train)
 
 
 train_loss = Measure(TRAIN_LOSS, _train_loss)

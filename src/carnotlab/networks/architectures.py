@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from carnotlab.networks.activations import Activation, Relu
 from carnotlab.networks.description import Network
 from carnotlab.networks.initialisation import Gaussian, Initialisation
-from carnotlab.networks.layers import Dense, Layer
+from carnotlab.networks.layers import Dense, Layer, Normalization
 from carnotlab.networks.parameterization import NTK, Parameterization, Standard
 
 
@@ -15,6 +15,7 @@ def mlp(
     outputs: int,
     *,
     activation: Activation | None = None,
+    normalization: Normalization | None = None,
     weight_variance: float = 2.0,
     output_variance: float = 1.0,
     bias_variance: float | None = None,
@@ -24,15 +25,17 @@ def mlp(
     r"""Return a multilayer perceptron, rectifying by default, with NTK parameterization.
 
     ``weight_variance`` is :math:`\sigma_w^2` of every layer but the last, whose variance is
-    ``output_variance``: it sets the size of the output at the start.
+    ``output_variance``: it sets the size of the output at the start. A ``normalization`` stands in
+    front of every activation.
 
     >>> mlp(64, (512, 512), 10).depth
     3
     """
     chosen: Activation = Relu() if activation is None else activation
+    between = () if normalization is None else (normalization,)
     layers: list[Layer] = []
     for units in hidden:
-        layers += [Dense(units, weight_variance, bias_variance), chosen]
+        layers += [Dense(units, weight_variance, bias_variance), *between, chosen]
     return Network(
         inputs,
         (*layers, Dense(outputs, output_variance, bias_variance)),

@@ -1,6 +1,6 @@
 """Ready-made convolutional networks, in forms that have an infinite-width limit.
 
-Pooling is linear, where the originals may take maxima, and nothing normalizes batches.
+Pooling is linear, where the originals may take maxima, and batches are normalized only on request.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from carnotlab.networks.layers import (
     Flatten,
     GlobalAveragePool,
     Layer,
+    Normalization,
     Residual,
     Sum,
 )
@@ -128,12 +129,15 @@ def resnet(
     blocks: Sequence[int] = (1, 1, 1),
     width: int = 64,
     activation: Activation | None = None,
+    normalization: Normalization | None = None,
     parameterization: Parameterization | None = None,
 ) -> Network:
-    """Return a residual net in pre-activation form, without normalization (he2016).
+    """Return a residual net in pre-activation form (he2016).
 
     ``blocks`` are those of each stage; every stage but the first halves the axes of positions and
     doubles the channels, by a strided shortcut. The depth is 2 sum(blocks) + 2, shortcuts apart.
+    A ``normalization``, none unless given, stands in front of every activation, as in the original,
+    and of strided shortcuts with the activation behind it.
 
     >>> resnet(blocks=(1, 1)).output_shape
     (10,)
@@ -144,20 +148,26 @@ def resnet(
         "at least one block in every stage",
         "use blocks=(1, 1, 1)",
     )
-    chosen: Activation = Relu() if activation is None else activation
+    between = () if normalization is None else (normalization,)
+    chosen: tuple[Layer, ...] = (*between, Relu() if activation is None else activation)
     widths = [width * 2**stage for stage in range(len(blocks))]
 
-    def inside(channels: int, stride: int) -> tuple[Layer, ...]:
+    def behind(channels: int, stride: int) -> tuple[Layer, ...]:
         first = Convolution(channels, 3, stride, weight_variance=2.0)
-        return (chosen, first, chosen, Convolution(channels, weight_variance=2.0))
+        return (first, *chosen, Convolution(channels, weight_variance=2.0))
 
     layers: list[Layer] = [Convolution(width, weight_variance=1.0)]
-    layers += [Residual(inside(width, 1))] * blocks[0]
+    layers += [Residual((*chosen, *behind(width, 1)))] * blocks[0]
     for (_, channels), count in zip(pairwise(widths), blocks[1:], strict=True):
-        layers.append(Sum(((Convolution(channels, 1, 2),), inside(channels, 2))))
-        layers += [Residual(inside(channels, 1))] * (count - 1)
+        shortcut = Convolution(channels, 1, 2)
+        if normalization is None:
+            layers.append(Sum(((shortcut,), (*chosen, *behind(channels, 2)))))
+        else:
+            # A map of what is not normalized would make scales of layers multiply up.
+            layers += [*chosen, Sum(((shortcut,), behind(channels, 2)))]
+        layers += [Residual((*chosen, *behind(channels, 1)))] * (count - 1)
     return _network(
-        inputs, (*layers, chosen, GlobalAveragePool(), Dense(outputs)), parameterization
+        inputs, (*layers, *chosen, GlobalAveragePool(), Dense(outputs)), parameterization
     )
 
 

@@ -10,10 +10,14 @@ from jaxtyping import Array, Float, Key
 from carnotlab.core.data import Modes
 from carnotlab.core.keys import key_for
 from carnotlab.networks.description import Network
-from carnotlab.networks.forward import Pass, apply_layers
+from carnotlab.networks.forward import Moments, Pass, apply_layers
+from carnotlab.networks.layers import couples_samples
 from carnotlab.networks.linear import linear_factors
 from carnotlab.networks.parameterization import RuleKind, Scaling, learning_rate_scale, scaling
 from carnotlab.networks.starts import starting_matrices
+
+Statistics: TypeAlias = tuple[Moments, ...]
+"""Means and variances of channels, of each batch norm in order of the forward pass."""
 
 Weights: TypeAlias = tuple[dict[str, Array], ...]
 """One dictionary a linear map, in order: ``weight`` and, if any, ``bias: [out]``.
@@ -48,9 +52,33 @@ class Model:
         weights: Weights,
         x: Float[Array, "n *input"],
         noise: Key[Array, ""] | None = None,
+        statistics: Statistics | None = None,
     ) -> Float[Array, "n outputs"]:
-        """Return the outputs; `Dropout` leaves units out where there is a key for its ``noise``."""
-        return self._forward(weights, x, lambda _: None, noise)
+        """Return the outputs; `Dropout` leaves units out where there is a key for its ``noise``.
+
+        `BatchNorm` normalizes by ``statistics``, or without any by those of the batch itself.
+        """
+        return self._forward(weights, x, lambda _: None, noise, statistics)[0]
+
+    @property
+    def couples_samples(self) -> bool:
+        """Whether the output for a sample depends on its batch, as with `BatchNorm`."""
+        return couples_samples(self.network.layers)
+
+    def statistics(self, weights: Weights, x: Float[Array, "n *input"]) -> Statistics:
+        """Return what every `BatchNorm` normalizes by on a batch; nothing where there is none.
+
+        >>> import jax.numpy as jnp
+        >>> from carnotlab.networks.architectures import mlp
+        >>> from carnotlab.networks.layers import BatchNorm
+        >>> model = Model(mlp(2, (8,), 1, normalization=BatchNorm()))
+        >>> weights, train, test = model.start(0), jnp.eye(2), jnp.ones((1, 2))
+        >>> model.apply(weights, test, statistics=model.statistics(weights, train)).shape
+        (1, 1)
+        """
+        if not self.couples_samples:
+            return ()
+        return tuple(self._forward(weights, x, lambda _: None)[1].moments)
 
     def hidden(
         self, weights: Weights, x: Float[Array, "n *input"]
@@ -85,10 +113,12 @@ class Model:
         x: Array,
         see: Callable[[Array], None],
         noise: Key[Array, ""] | None = None,
-    ) -> Float[Array, "n outputs"]:
+        statistics: Statistics | None = None,
+    ) -> tuple[Float[Array, "n outputs"], Pass]:
         steps = iter(zip(scalings(self.network), weights, strict=True))
         shaped = x.reshape(x.shape[0], *self.network.shape)
-        return apply_layers(self.network.layers, Pass(steps, see, noise), shaped)
+        run = Pass(steps, see, noise, statistics)
+        return apply_layers(self.network.layers, run, shaped), run
 
 
 def scalings(network: Network) -> tuple[Scaling, ...]:

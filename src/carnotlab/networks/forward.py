@@ -3,18 +3,22 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from itertools import product
+from math import prod
 from operator import add, mul
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Key
 
+from carnotlab.core.errors import OutOfReachError
 from carnotlab.networks.activations import activation
 from carnotlab.networks.elementwise import Elementwise
 from carnotlab.networks.layers import (
     AveragePool,
+    BatchNorm,
+    CausalAttention,
     Convolution,
     Dense,
     DropConnect,
@@ -22,10 +26,15 @@ from carnotlab.networks.layers import (
     Flatten,
     GlobalAveragePool,
     GlobalSumPool,
+    GroupNorm,
+    LastPosition,
     Layer,
     LayerNorm,
     MaxPool,
+    OneHot,
+    PositionOneHot,
     Product,
+    Recurrent,
     Residual,
     SelfAttention,
     Sum,
@@ -40,20 +49,43 @@ VARIANCE_FLOOR = 1e-12
 
 
 Unweighted: TypeAlias = (
-    AveragePool | SumPool | MaxPool | GlobalAveragePool | GlobalSumPool | Flatten | LayerNorm
+    AveragePool
+    | SumPool
+    | MaxPool
+    | GlobalAveragePool
+    | GlobalSumPool
+    | LastPosition
+    | OneHot
+    | PositionOneHot
+    | Flatten
+    | LayerNorm
+    | GroupNorm
 )
 
 
+class Moments(NamedTuple):
+    """What a batch norm normalizes by, one number a channel."""
+
+    mean: Float[Array, " channels"]
+    variance: Float[Array, " channels"]
+
+
 class Pass:
-    """What a forward pass consumes on its way: weights in order, and keys for noise."""
+    """What a forward pass consumes on its way: weights in order, keys for noise, statistics.
+
+    Without ``statistics`` a batch norm takes those of the batch; ``moments`` holds what it took.
+    """
 
     def __init__(
         self,
         steps: Iterator[tuple[Scaling, dict[str, Array]]],
         see: Callable[[Array], None],
         noise: Key[Array, ""] | None,
+        statistics: Sequence[Moments] | None = None,
     ) -> None:
         self._steps, self._see, self._noise, self._drawn = steps, see, noise, 0
+        self._given = None if statistics is None else iter(statistics)
+        self.moments: list[Moments] = []
 
     def key(self) -> Key[Array, ""] | None:
         """Return the next layer's key for noise, or none where the pass has none."""
@@ -93,6 +125,39 @@ class Pass:
         convolved = _convolution(x, stored["weight"], its, pads)
         return _biased(scale, stored, scale.weight_multiplier * convolved)
 
+    def recur(self, layer: Recurrent, x: Float[Array, "n positions units"]) -> Array:
+        """Return the states at all positions, with the next two linear maps."""
+        driven = self.dense(x)
+        scale, stored = next(self._steps)
+        phi = activation(layer.activation)
+
+        def move(state: Array, drive: Array) -> tuple[Array, Array]:
+            state = phi(drive + scale.weight_multiplier * (state @ stored["weight"].T))
+            return state, state
+
+        rest = jnp.zeros_like(driven[:, 0])
+        states = jnp.moveaxis(lax.scan(move, rest, jnp.moveaxis(driven, 1, 0))[1], 0, 1)
+        self._see(jnp.concatenate([rest[:, None], states[:, :-1]], axis=1))
+        return states
+
+    def batch_norm(self, epsilon: float, x: Array) -> Array:
+        """Normalize each channel by the given statistics, else by the batch's own."""
+        if self._given is not None:
+            moments = next(self._given)
+        elif x.shape[0] == 1:
+            raise OutOfReachError(
+                "BatchNorm on a batch of one sample (a step of one, or derivatives, kernels and "
+                "Jacobians sample by sample)",
+                "several samples, which it normalizes by what they have in common",
+                "use larger batches, or GroupNorm() or LayerNorm()",
+            )
+        else:
+            axes = tuple(range(x.ndim - 1))
+            mean = jnp.mean(x, axis=axes)
+            moments = Moments(mean, jnp.mean((x - mean) ** 2, axis=axes))
+        self.moments.append(moments)
+        return (x - moments.mean) / jnp.sqrt(moments.variance + epsilon)
+
 
 def apply_layers(layers: Sequence[Layer], run: Pass, x: Array) -> Array:
     """Return the activity behind some layers, from ``x: [n, *positions, units]``."""
@@ -106,6 +171,11 @@ def apply_layers(layers: Sequence[Layer], run: Pass, x: Array) -> Array:
                 x = run.convolve(layer, x)
             case SelfAttention():
                 x = _attend(layer, run, x)
+            case CausalAttention():
+                x = _attend_causally(layer, run, x)
+            case Recurrent():
+                in_order = x.reshape(x.shape[0], -1, x.shape[-1])
+                x = run.recur(layer, in_order).reshape(*x.shape[:-1], layer.units)
             case Dropout(keep):
                 x = _drop(keep, run.key(), x)
             case Residual() | Sum() | Product():
@@ -113,14 +183,20 @@ def apply_layers(layers: Sequence[Layer], run: Pass, x: Array) -> Array:
                 x = reduce(mul if isinstance(layer, Product) else add, parts)
             case Elementwise():
                 x = activation(layer)(x)
+            case BatchNorm(epsilon):
+                x = run.batch_norm(epsilon, x)
             case (
                 AveragePool()
                 | SumPool()
                 | MaxPool()
                 | GlobalAveragePool()
                 | GlobalSumPool()
+                | LastPosition()
+                | OneHot()
+                | PositionOneHot()
                 | Flatten()
                 | LayerNorm()
+                | GroupNorm()
             ):
                 x = without_weights(layer, x)
             case _:
@@ -149,6 +225,16 @@ def without_weights(layer: Unweighted, x: Array) -> Array:
             return jnp.mean(x, axis=positions)
         case GlobalSumPool():
             return jnp.sum(x, axis=positions)
+        case LastPosition():
+            return x.reshape(x.shape[0], -1, x.shape[-1])[:, -1]
+        case OneHot(symbols):
+            places = (x[..., None] == jnp.arange(symbols, dtype=x.dtype)).astype(x.dtype)
+            return places.reshape(*x.shape[:-1], -1)
+        case PositionOneHot():
+            shape = x.shape[1:-1]
+            places = jnp.eye(prod(shape), dtype=x.dtype).reshape(*shape, -1)
+            spread = jnp.broadcast_to(places, (x.shape[0], *places.shape))
+            return jnp.concatenate([x, spread], axis=-1)
         case Flatten():
             return x.reshape(x.shape[0], -1)
         case LayerNorm(over):
@@ -156,6 +242,12 @@ def without_weights(layer: Unweighted, x: Array) -> Array:
             centred = x - jnp.mean(x, axis=axes, keepdims=True)
             variance = jnp.mean(centred**2, axis=axes, keepdims=True)
             return centred / jnp.sqrt(variance + VARIANCE_FLOOR)
+        case GroupNorm(groups, epsilon):
+            cut = x.reshape(*x.shape[:-1], groups, -1)
+            axes = (*positions, cut.ndim - 1)
+            centred = cut - jnp.mean(cut, axis=axes, keepdims=True)
+            variance = jnp.mean(centred**2, axis=axes, keepdims=True)
+            return (centred / jnp.sqrt(variance + epsilon)).reshape(x.shape)
         case _:
             assert_never(layer)
 
@@ -203,6 +295,20 @@ def _attend(layer: SelfAttention, run: Pass, x: Array) -> Array:
         keys = by_head(run.dense(flat))
         attention = jnp.einsum("nphd,nqhd->nhpq", queries, keys) / layer.key_units**0.5
     values = by_head(run.dense(flat))
+    mixed = jnp.einsum("nhpq,nqhd->nphd", attention, values)
+    return run.dense(mixed.reshape(n, *axes, -1))
+
+
+def _attend_causally(layer: CausalAttention, run: Pass, x: Array) -> Array:
+    n, *axes, _ = x.shape
+    flat = x.reshape(n, -1, x.shape[-1])
+    count = flat.shape[1]
+    queries, keys, values = (
+        run.dense(flat).reshape(n, count, layer.heads, layer.head_units) for _ in range(3)
+    )
+    scores = jnp.einsum("nphd,nqhd->nhpq", queries, keys) / layer.head_units**0.5
+    seen = jnp.tril(jnp.ones((count, count), dtype=bool))
+    attention = jax.nn.softmax(jnp.where(seen, scores, -jnp.inf), axis=-1)
     mixed = jnp.einsum("nhpq,nqhd->nphd", attention, values)
     return run.dense(mixed.reshape(n, *axes, -1))
 

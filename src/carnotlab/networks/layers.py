@@ -1,10 +1,11 @@
 """Layers as plain data: what a network is made of, a closed union that every reading matches on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import UnionType
 from typing import Literal, TypeAlias
 
 from carnotlab.core.errors import require, require_not_negative, require_positive
-from carnotlab.networks.activations import Activation
+from carnotlab.networks.activations import Activation, Tanh
 
 Padding: TypeAlias = Literal["same", "valid", "circular"]
 """``same`` pads with zeros, ``circular`` with the other side of the image; ``valid`` does not."""
@@ -98,6 +99,88 @@ class SelfAttention:
 
 
 @dataclass(frozen=True)
+class CausalAttention:
+    r"""Attention of every position to itself and those in front, in the usual form.
+
+    :math:`z_p = W_o\,[\sum_{p' \le p} \zeta_{p'}(q_p \cdot k_{p'} / \sqrt d)\, v_{p'}]_{heads}`,
+    :math:`\zeta` the softmax over :math:`p' \le p`, with queries, keys and values of
+    ``head_units`` :math:`d` in each of ``heads`` heads. Several axes of positions are taken in
+    reading order. Finite networks only: see `SelfAttention` for forms with a limit. Source:
+    vaswani2017.
+
+    >>> CausalAttention(32, heads=4, head_units=8).units
+    32
+    """
+
+    units: int
+    heads: int = 1
+    head_units: int = 16
+    query_variance: float = 1.0
+    value_variance: float = 1.0
+    weight_variance: float = 1.0
+    bias_variance: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("units", "heads", "head_units"):
+            size = getattr(self, name)
+            require(size >= 1, f"{name} = {size}", "at least 1", "give the layer a size")
+        require_positive("query_variance", self.query_variance)
+        require_positive("value_variance", self.value_variance)
+        _require_variances(self.weight_variance, self.bias_variance)
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    r"""Recurrent layer over positions: :math:`h_p = \phi(W_h h_{p-1} + W_x x_p + b)`, all states.
+
+    :math:`h_0 = 0` in front of the first position; several axes are taken in reading order. The
+    same weights act at every position, ``weight_variance`` that of :math:`W_x` and
+    ``recurrent_variance`` that of :math:`W_h`. Finite networks only. Source: elman1990.
+
+    >>> Recurrent(32).activation
+    Tanh()
+    """
+
+    units: int
+    activation: Activation = field(default_factory=Tanh)
+    weight_variance: float = 1.0
+    recurrent_variance: float = 1.0
+    bias_variance: float | None = None
+
+    def __post_init__(self) -> None:
+        require(self.units >= 1, f"units = {self.units}", "at least 1", "give the layer a size")
+        require_positive("recurrent_variance", self.recurrent_variance)
+        _require_variances(self.weight_variance, self.bias_variance)
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """Each channel of whole numbers as ``symbols`` units: one at that number's place, else zeros.
+
+    What is no whole number from 0 to ``symbols - 1`` is zeros throughout. Samples can so be
+    kept as codes of symbols; behind it `Dense` looks up a vector for each symbol.
+    """
+
+    symbols: int = 2
+
+    def __post_init__(self) -> None:
+        require(self.symbols >= 2, f"symbols = {self.symbols}", "at least 2", "give their number")
+
+
+@dataclass(frozen=True)
+class PositionOneHot:
+    """Each position's place, one unit for each, appended to its channels.
+
+    `Dense` behind it adds a trained vector for each position, a position embedding.
+    """
+
+
+@dataclass(frozen=True)
+class LastPosition:
+    """The last position alone, in reading order: only its channels are left."""
+
+
+@dataclass(frozen=True)
 class AveragePool:
     """Mean over windows of positions; at zero-padded edges, over the positions that exist.
 
@@ -167,6 +250,45 @@ class LayerNorm:
             "'channels' or 'all'",
             "use over='channels'",
         )
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    r"""Mean zero and variance one over samples and positions, each channel by itself.
+
+    :math:`(x - m)/\sqrt{s + \epsilon}` with the mean m and variance s of the batch, without trained
+    parameters. In training a step normalizes by its own batch, so that its samples depend on one
+    another; held-out samples are normalized by the statistics of the training set, which are a
+    function of the weights (`Model.statistics`) and no state of training. With ``epsilon=0`` the
+    network does not depend on the scale of the weights in front. Source: ioffe2015.
+
+    >>> BatchNorm().epsilon
+    1e-05
+    """
+
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        require_not_negative("epsilon", self.epsilon)
+
+
+@dataclass(frozen=True)
+class GroupNorm:
+    """Mean zero and variance one over all positions and the channels of each group, by sample.
+
+    Channels in order are cut into ``groups`` of equal size; one group is `LayerNorm` over all, as
+    many as there are channels is instance normalization. No trained parameters. Source: wu2018.
+
+    >>> GroupNorm(4).epsilon
+    1e-05
+    """
+
+    groups: int = 1
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        require(self.groups >= 1, f"groups = {self.groups}", "at least 1", "use groups=1")
+        require_not_negative("epsilon", self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -244,7 +366,9 @@ class Product:
 
 
 Pool: TypeAlias = AveragePool | SumPool | MaxPool
-Weighted: TypeAlias = Dense | Convolution | SelfAttention | DropConnect
+Weighted: TypeAlias = (
+    Dense | Convolution | SelfAttention | CausalAttention | Recurrent | DropConnect
+)
 Branched: TypeAlias = Residual | Sum | Product
 Layer: TypeAlias = (
     Weighted
@@ -252,11 +376,17 @@ Layer: TypeAlias = (
     | Pool
     | GlobalAveragePool
     | GlobalSumPool
+    | LastPosition
+    | OneHot
+    | PositionOneHot
     | Flatten
     | LayerNorm
+    | BatchNorm
+    | GroupNorm
     | Dropout
     | Branched
 )
+Normalization: TypeAlias = LayerNorm | BatchNorm | GroupNorm
 
 
 def branches_of(layer: Branched) -> tuple[tuple[Layer, ...], ...]:
@@ -274,10 +404,23 @@ def has_noise(layers: tuple[Layer, ...]) -> bool:
     >>> has_noise((Dense(3), Residual((Dropout(), Dense(3)))))
     True
     """
+    return _holds(layers, Dropout | DropConnect)
+
+
+def couples_samples(layers: tuple[Layer, ...]) -> bool:
+    """Return whether the output for a sample depends on the others of its batch.
+
+    >>> couples_samples((Dense(3), Residual((BatchNorm(), Dense(3)))))
+    True
+    """
+    return _holds(layers, BatchNorm)
+
+
+def _holds(layers: tuple[Layer, ...], kind: UnionType | type) -> bool:
     return any(
-        any(map(has_noise, branches_of(layer)))
+        any(_holds(branch, kind) for branch in branches_of(layer))
         if isinstance(layer, Residual | Sum | Product)
-        else isinstance(layer, Dropout | DropConnect)
+        else isinstance(layer, kind)
         for layer in layers
     )
 

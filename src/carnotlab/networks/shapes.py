@@ -8,6 +8,8 @@ from carnotlab.core.errors import InputError, require
 from carnotlab.networks.elementwise import Elementwise
 from carnotlab.networks.layers import (
     AveragePool,
+    BatchNorm,
+    CausalAttention,
     Convolution,
     Dense,
     DropConnect,
@@ -15,10 +17,15 @@ from carnotlab.networks.layers import (
     Flatten,
     GlobalAveragePool,
     GlobalSumPool,
+    GroupNorm,
+    LastPosition,
     Layer,
     LayerNorm,
     MaxPool,
+    OneHot,
+    PositionOneHot,
     Product,
+    Recurrent,
     Residual,
     SelfAttention,
     Sum,
@@ -58,21 +65,34 @@ def after(shape: Shape, layer: Layer) -> Shape:
             return (*positions, units)
         case Convolution(channels):
             return (*window(layer, positions).positions, channels)
-        case SelfAttention(units):
+        case SelfAttention(units) | CausalAttention(units) | Recurrent(units):
             _require_positions(layer, positions)
             return (*positions, units)
         case AveragePool() | SumPool() | MaxPool():
             return (*window(layer, positions).positions, shape[-1])
-        case GlobalAveragePool() | GlobalSumPool():
+        case GlobalAveragePool() | GlobalSumPool() | LastPosition():
             _require_positions(layer, positions)
             return (shape[-1],)
+        case OneHot(symbols):
+            return (*positions, shape[-1] * symbols)
+        case PositionOneHot():
+            _require_positions(layer, positions)
+            return (*positions, shape[-1] + prod(positions))
         case Flatten():
             return (prod(shape),)
         case Residual(inside):
             return _unchanged(shape, behind(shape, inside))
         case Sum(branches) | Product(branches):
             return _same(type(layer).__name__, [behind(shape, branch) for branch in branches])
-        case LayerNorm() | Dropout() | Elementwise():
+        case GroupNorm(groups):
+            require(
+                shape[-1] % groups == 0,
+                f"{shape[-1]} channels in {groups} groups",
+                "groups of equal size",
+                "use a number of groups that divides the channels",
+            )
+            return shape
+        case LayerNorm() | BatchNorm() | Dropout() | Elementwise():
             return shape
         case _:
             assert_never(layer)
@@ -105,6 +125,11 @@ def weighted_maps(shape: Shape, layers: Sequence[Layer]) -> Iterator[WeightedMap
                 yield WeightedMap(filters, prod(filters[:-1]), channels, variance, bias)
             case SelfAttention():
                 yield from _attention_maps(layer, shape[-1])
+            case CausalAttention():
+                yield from _causal_attention_maps(layer, shape[-1])
+            case Recurrent(units, _, variance, recurrent_variance, bias):
+                yield WeightedMap((units, shape[-1]), shape[-1], units, variance, bias)
+                yield WeightedMap((units, units), units, units, recurrent_variance, None)
             case Residual() | Sum() | Product():
                 for branch in branches_of(layer):
                     yield from weighted_maps(shape, branch)
@@ -114,8 +139,13 @@ def weighted_maps(shape: Shape, layers: Sequence[Layer]) -> Iterator[WeightedMap
                 | MaxPool()
                 | GlobalAveragePool()
                 | GlobalSumPool()
+                | LastPosition()
+                | OneHot()
+                | PositionOneHot()
                 | Flatten()
                 | LayerNorm()
+                | BatchNorm()
+                | GroupNorm()
                 | Dropout()
                 | Elementwise()
             ):
@@ -134,6 +164,16 @@ def _attention_maps(layer: SelfAttention, channels: int) -> Iterator[WeightedMap
     yield WeightedMap((values, channels), channels, values, layer.value_variance, None)
     yield WeightedMap(
         (layer.units, values), values, layer.units, layer.weight_variance, layer.bias_variance
+    )
+
+
+def _causal_attention_maps(layer: CausalAttention, channels: int) -> Iterator[WeightedMap]:
+    """Yield queries, keys, values and the output."""
+    inside = layer.heads * layer.head_units
+    for variance in (layer.query_variance, layer.query_variance, layer.value_variance):
+        yield WeightedMap((inside, channels), channels, inside, variance, None)
+    yield WeightedMap(
+        (layer.units, inside), inside, layer.units, layer.weight_variance, layer.bias_variance
     )
 
 

@@ -178,8 +178,18 @@ def apply_of(network: Network) -> Apply:
     """Return a network as a function of weights and inputs, the same object each time.
 
     Programs are kept by the function they were compiled for.
+
+    Raises:
+        OutOfReachError: for batch norm, with which a sample's code would depend on the others.
     """
-    return Model(network).apply
+    model = Model(network)
+    if model.couples_samples:
+        raise OutOfReachError(
+            "BatchNorm in a code of samples by weights",
+            "outputs that do not depend on the other samples of a batch",
+            "use GroupNorm() or LayerNorm()",
+        )
+    return model.apply
 
 
 def in_order_of(samples: Batch, seed: int) -> Batch:

@@ -179,7 +179,7 @@ def _rule_and_ridge(experiment: Experiment) -> tuple[GradientDescent | GradientF
             "set decay_to_start=True",
         )
     scale = experiment.model.rate_scales(rule_kind(rule))[-1]
-    return rule, scale * training.weight_decay
+    return rule, scale * training.common_decay
 
 
 @lru_cache(maxsize=4)

@@ -12,12 +12,16 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from carnotlab.core.data import Data
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import loss_function
+from carnotlab.experiment.rules import GradientFlow
 from carnotlab.experiment.schedules import rate_factor
+from carnotlab.measures.base import State
+from carnotlab.measures.losses import batch_loss
 from carnotlab.networks.finite import Model, Weights
 from carnotlab.networks.layers import has_noise
 from carnotlab.training.batches import batches
-from carnotlab.training.objective import loss_and_gradient, scale_layers
+from carnotlab.training.objective import loss_and_gradient, scale_layers, with_decay
 from carnotlab.training.optimizers import optimizer
+from carnotlab.training.rescaling import first_memory, rescaled
 
 Record = Callable[..., Any]
 """From model, weights, start and data, and with them a member's number of samples, if it has one,
@@ -70,26 +74,30 @@ def descend(
     loss = loss_function(common.training.loss)
 
     def begin(weights: Weights, key: Key[Array, ""], own: Any) -> Member:
-        rule = optimizer(experiment_of(own).training.rule)
+        training = experiment_of(own).training
+        rule = optimizer(training.rule)
+        memory = first_memory(training.schedule, rule.init(weights), weights)
         never = jnp.array(-1, dtype=jnp.int32)
         infinite = jnp.array(jnp.inf, dtype=jnp.asarray(data.train.x).dtype)
         order = drawing.begin(key)
-        return Member(
-            weights, weights, rule.init(weights), order, key, never, infinite, never + 1, never
-        )
+        return Member(weights, weights, memory, order, key, never, infinite, never + 1, never)
 
     def step(member: Member, own: Any, data: Data, index: Int[Array, ""]) -> Member:
         experiment = experiment_of(own)
         model, training = experiment.model, experiment.training
+        weights, memory = rescaled(training.schedule, index, member.weights, member.memory)
         order, batch = drawing.draw(member.order, member.key, index, data.train)
         noise = _noise(model, member.key, index)
         samples = None if samples_of is None else samples_of(own)
         gradient = loss_and_gradient(model, training, samples)
-        value, slope = gradient(member.weights, member.start, batch, noise)
+        value, slope = gradient(weights, member.start, batch, noise)
         rule: Any = optimizer(training.rule)
-        updates, memory = rule.update(slope, member.memory, member.weights)
+        updates, memory = rule.update(slope, memory, weights)
+        if training.decoupled_decay and not isinstance(training.rule, GradientFlow):
+            rate = training.rule.learning_rate
+            updates = with_decay(training, updates, weights, member.start, -rate)
         factor = rate_factor(training.schedule, index, steps)
-        moved = optax.apply_updates(member.weights, scale_layers(model, training, updates, factor))
+        moved = optax.apply_updates(weights, scale_layers(model, training, updates, factor))
         if stopping is not None:
             running = member.stopped_at < 0
             moved = jax.tree.map(
@@ -109,8 +117,8 @@ def descend(
             diverged_at=_first(member.diverged_at, ~jnp.isfinite(jnp.asarray(total)), time)
         )
         if stopping is not None:
-            outputs = experiment.model.apply(member.weights, jnp.asarray(data.test.x))
-            held_out = loss(outputs, jnp.asarray(data.test.y))
+            state = State(experiment.model, member.weights, member.start, loss)
+            held_out = batch_loss(state, data.test, data.train)
             better = held_out < member.best_loss
             since = jnp.where(better, 0, member.records_since_best + 1)
             member = member._replace(

@@ -1,7 +1,8 @@
 """What is minimized: the loss on a batch plus weight decay, and its gradient."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol, cast
 
 import jax
 import jax.numpy as jnp
@@ -40,7 +41,7 @@ def loss_and_gradient(
         return mean_over_first(samples, loss_by_sample(loss, outputs, targets))
 
     decay = training.weight_decay
-    plain = isinstance(decay, float) and decay == 0.0
+    plain = training.decoupled_decay or (isinstance(decay, float) and decay == 0.0)
 
     def gradient(
         weights: Weights, start: Weights, batch: Batch, noise: Key[Array, ""] | None = None
@@ -48,14 +49,43 @@ def loss_and_gradient(
         value, slope = jax.value_and_grad(on_batch)(weights, batch, noise)
         if plain:
             return value, slope
-        pull: Any = (
-            jax.tree.map(lambda w, w0: w - w0, weights, start)
-            if training.decay_to_start
-            else weights
-        )
-        return value, jax.tree.map(lambda g, w: g + decay * w, slope, pull)
+        return value, with_decay(training, slope, weights, start, 1.0)
 
     return gradient
+
+
+def with_decay(
+    training: Training, slope: Weights, weights: Weights, start: Weights, factor: Any
+) -> Weights:
+    """Return ``slope`` with ``factor`` times each map's decay towards zero or the start."""
+    pull: Any = (
+        jax.tree.map(lambda w, w0: w - w0, weights, start) if training.decay_to_start else weights
+    )
+    return by_layer(lambda k, g, w: g + factor * k * w, training.weight_decay, slope, pull)
+
+
+def by_layer(function: Callable[..., Array], numbers: Any, *trees: Weights) -> Weights:
+    """Return ``function(number, *leaves)`` of all leaves, each layer with its own number.
+
+    >>> by_layer(jnp.multiply, (2.0, 3.0), ({"weight": 1.0}, {"weight": 1.0}))[1]["weight"].item()
+    3.0
+    """
+    return tuple(
+        jax.tree.map(partial(function, own(numbers, at)), *layers)
+        for at, layers in enumerate(zip(*trees, strict=True))
+    )
+
+
+def own(numbers: Any, index: int) -> Any:
+    """Return the number of one linear map: its own, or the one for all.
+
+    >>> own((1.0, 2.0), 1), own(3.0, 1)
+    (2.0, 3.0)
+    """
+    if not isinstance(numbers, tuple) and jnp.ndim(numbers) == 0:
+        return numbers
+    several = cast("Sequence[Any]", numbers)
+    return several[index if len(several) > 1 else 0]
 
 
 def loss_by_sample(
@@ -78,9 +108,7 @@ def mean_over_first(samples: Int[Array, ""], values: Float[Array, " n"]) -> Floa
 
 
 def scale_layers(model: Model, training: Training, updates: Weights, factor: Any) -> Weights:
-    """Multiply each layer's update by its learning-rate factor and a common ``factor``."""
+    """Multiply each layer's update by its learning-rate factor and ``factor``, one or of each."""
     scales = model.rate_scales(rule_kind(training.rule))
-    return tuple(
-        jax.tree.map(lambda u, s=scale: (s * factor * u).astype(u.dtype), layer)
-        for layer, scale in zip(updates, scales, strict=True)
-    )
+    numbers = tuple(scale * own(factor, at) for at, scale in enumerate(scales))
+    return by_layer(lambda number, u: (number * u).astype(u.dtype), numbers, updates)

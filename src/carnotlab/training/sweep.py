@@ -5,9 +5,12 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from carnotlab.core.descriptions import describe
 from carnotlab.core.errors import require
 from carnotlab.experiment.experiment import Experiment
+from carnotlab.experiment.schedules import Tabulated
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -29,14 +32,25 @@ def differing_numbers(experiments: Sequence[Experiment]) -> tuple[Path, ...]:
         "use train_sweep(), which groups them",
     )
     paths = _number_paths(experiments[0], ())
-    return tuple(path for path in paths if len({number_at(each, path) for each in experiments}) > 1)
+    first = {path: number_at(experiments[0], path) for path in paths}
+    return tuple(
+        path
+        for path in paths
+        if not all(np.array_equal(number_at(each, path), first[path]) for each in experiments)
+    )
 
 
 def skeleton(experiment: Experiment) -> str:
     """Return a text equal for experiments that can share one compiled program."""
     zeroed = with_numbers(experiment, dict.fromkeys(_number_paths(experiment, ()), 0.5))
-    off = [float(number_at(experiment, path)) == 0.0 for path in _number_paths(experiment, ())]
-    # A zero switches code off (no momentum buffer, no decay), so it is part of the structure.
+    # A zero switches code off (no momentum buffer, no decay), so it is part of the structure, as
+    # the shape of a table is; but a decay given for each linear map is always on.
+    off = [
+        number.shape if isinstance(number, np.ndarray) else float(number) == 0.0
+        for path in _number_paths(experiment, ())
+        for number in [number_at(experiment, path)]
+        if path[:-1] != ("training", "weight_decay")
+    ]
     return json.dumps([describe(zeroed), off], sort_keys=True)
 
 
@@ -45,8 +59,8 @@ def rebuild(experiment: Experiment, paths: Sequence[Path]) -> Callable[[Any], Ex
     return lambda numbers: with_numbers(experiment, dict(zip(paths, numbers, strict=True)))
 
 
-def number_at(thing: Any, path: Path) -> float:
-    """Return the number at a path of field names and tuple positions."""
+def number_at(thing: Any, path: Path) -> Any:
+    """Return the number, or the table of numbers, at a path of field names and positions."""
     for part in path:
         thing = thing[part] if isinstance(part, int) else getattr(thing, part)
     return thing
@@ -80,6 +94,9 @@ def _number_paths(thing: Any, path: Path) -> list[Path]:
         return [path]
     if isinstance(thing, tuple):
         return [p for i, part in enumerate(thing) for p in _number_paths(part, (*path, i))]
+    if isinstance(thing, Tabulated):
+        fields = [field.name for field in dataclasses.fields(thing)]
+        return [(*path, name) for name in fields if getattr(thing, name) is not None]
     if dataclasses.is_dataclass(thing):
         return [
             p

@@ -24,7 +24,20 @@ from carnotlab.networks.initialisation import (
     Orthogonal,
     given,
 )
-from carnotlab.networks.layers import Convolution, Dense, DropConnect, MaxPool, Residual
+from carnotlab.networks.layers import (
+    BatchNorm,
+    CausalAttention,
+    Convolution,
+    Dense,
+    DropConnect,
+    GroupNorm,
+    LastPosition,
+    MaxPool,
+    OneHot,
+    PositionOneHot,
+    Recurrent,
+    Residual,
+)
 
 X = np.random.default_rng(0).normal(size=(5, 3))
 
@@ -40,6 +53,13 @@ def test_every_layer_has_a_reading_or_a_refusal(layer):
     refused = {
         MaxPool: r"MaxPool.*use AveragePool",
         DropConnect: r"DropConnect.*use Dropout\(0.5\)",
+        BatchNorm: r"BatchNorm.*use LayerNorm",
+        GroupNorm: r"GroupNorm.*use LayerNorm",
+        CausalAttention: r"CausalAttention.*use SelfAttention\(4\)",
+        Recurrent: r"Recurrent.*use Convolution\(4\)",
+        LastPosition: r"LastPosition behind weights.*use GlobalAveragePool",
+        OneHot: r"OneHot behind weights.*move it to the front",
+        PositionOneHot: r"PositionOneHot behind weights.*move it to the front",
     }
     if type(layer) in refused:
         with pytest.raises(OutOfReachError, match=refused[type(layer)]):

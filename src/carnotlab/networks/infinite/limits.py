@@ -11,6 +11,8 @@ from carnotlab.networks.infinite.gains import gaussian_scale
 from carnotlab.networks.infinite.prefix import weighted_layers
 from carnotlab.networks.layers import (
     AveragePool,
+    BatchNorm,
+    CausalAttention,
     Convolution,
     Dense,
     DropConnect,
@@ -18,10 +20,15 @@ from carnotlab.networks.layers import (
     Flatten,
     GlobalAveragePool,
     GlobalSumPool,
+    GroupNorm,
+    LastPosition,
     Layer,
     LayerNorm,
     MaxPool,
+    OneHot,
+    PositionOneHot,
     Product,
+    Recurrent,
     Residual,
     SelfAttention,
     Sum,
@@ -85,6 +92,30 @@ def _follow(layers: Sequence[Layer], state: State) -> State:
                     "MaxPool in the infinite-width reading",
                     "pooling that is linear, since the covariance of maxima has no closed form",
                     "use AveragePool",
+                )
+            case CausalAttention():
+                raise OutOfReachError(
+                    "CausalAttention in the infinite-width reading",
+                    "a form with a closed limit, which the softmax of q k / sqrt d has not",
+                    f"use SelfAttention({layer.units})",
+                )
+            case Recurrent():
+                raise OutOfReachError(
+                    "Recurrent in the infinite-width reading",
+                    "weights that act once, since the limit of shared ones is not computed here",
+                    f"use Convolution({layer.units})",
+                )
+            case LastPosition() | OneHot() | PositionOneHot():
+                raise OutOfReachError(
+                    f"{type(layer).__name__} behind weights in the infinite-width reading",
+                    "it in front of all weights, where it only makes other inputs",
+                    "move it to the front, or use GlobalAveragePool to leave positions",
+                )
+            case BatchNorm() | GroupNorm():
+                raise OutOfReachError(
+                    f"{type(layer).__name__} in the infinite-width reading",
+                    "normalization over the units of each sample, whose number grows",
+                    "use LayerNorm()",
                 )
             case _:
                 assert_never(layer)
@@ -151,7 +182,7 @@ def _origin(layers: Sequence[Layer]) -> Literal["weights", "input", "other"]:
     """Say what a branch's outputs are linear in: weights of its own, also its input, or neither."""
     for layer in reversed(layers):
         match layer:
-            case Dense() | Convolution() | SelfAttention():
+            case Dense() | Convolution() | SelfAttention() | CausalAttention() | Recurrent():
                 return "weights"
             case Linear() | AveragePool() | SumPool() | GlobalAveragePool() | GlobalSumPool():
                 continue

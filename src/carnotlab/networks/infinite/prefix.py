@@ -15,9 +15,12 @@ from carnotlab.networks.layers import (
     Flatten,
     GlobalAveragePool,
     GlobalSumPool,
+    LastPosition,
     Layer,
     LayerNorm,
     MaxPool,
+    OneHot,
+    PositionOneHot,
     SumPool,
 )
 from carnotlab.networks.shapes import Shape, behind
@@ -29,6 +32,9 @@ Fixed = (
     | MaxPool
     | GlobalAveragePool
     | GlobalSumPool
+    | LastPosition
+    | OneHot
+    | PositionOneHot
     | Flatten
     | LayerNorm
 )

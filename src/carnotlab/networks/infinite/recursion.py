@@ -32,6 +32,8 @@ from carnotlab.networks.infinite.positions import (
 from carnotlab.networks.infinite.prefix import weighted_layers, weighted_shape
 from carnotlab.networks.layers import (
     AveragePool,
+    BatchNorm,
+    CausalAttention,
     Convolution,
     Dense,
     DropConnect,
@@ -39,10 +41,15 @@ from carnotlab.networks.layers import (
     Flatten,
     GlobalAveragePool,
     GlobalSumPool,
+    GroupNorm,
+    LastPosition,
     Layer,
     LayerNorm,
     MaxPool,
+    OneHot,
+    PositionOneHot,
     Product,
+    Recurrent,
     Residual,
     SelfAttention,
     Sum,
@@ -155,7 +162,17 @@ def follow(
                 positions = ends[0][1]
                 join = _multiplied if isinstance(layer, Product) else _added
                 state = reduce(join, (end for end, _ in ends))
-            case MaxPool() | DropConnect():
+            case (
+                MaxPool()
+                | DropConnect()
+                | BatchNorm()
+                | GroupNorm()
+                | CausalAttention()
+                | Recurrent()
+                | LastPosition()
+                | OneHot()
+                | PositionOneHot()
+            ):
                 raise NotImplementedError("refused before: see `limits`")
             case _:
                 assert_never(layer)

@@ -19,7 +19,7 @@ for all complex :math:`\lambda` off the negative axis. Sources: marchenko1967, s
 dobriban2018, bordelon2020, hastie2022.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Complex, Float
@@ -160,7 +160,7 @@ def largest_eigenvalue(eigenvalues: Spectrum, samples: float) -> float:
         q = top * (1.0 + np.exp(u))
         return float(q * (1.0 + np.sum(s / (q - s)) / samples))
 
-    found = minimize_scalar(position, bounds=(-30.0, 30.0), method="bounded")
+    found: Any = minimize_scalar(position, bounds=(-30.0, 30.0), method="bounded")
     return float(found.fun)
 
 

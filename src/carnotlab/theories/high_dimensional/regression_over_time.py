@@ -64,7 +64,7 @@ class RegressionOverTime(Theory):
         task, rate = _within_reach(experiment)
         if start is None:
             raise InputError("no weights at time zero", "those of each seed", "pass start")
-        decay = experiment.training.weight_decay
+        decay = experiment.training.common_decay
         (weights,) = experiment.model.factors(start)
         teacher, noise = task.teacher, task.noise_variance * task.outputs
         times = experiment.training.flow_times
