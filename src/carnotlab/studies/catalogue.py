@@ -28,16 +28,30 @@ from carnotlab.studies.information.information_in_weights import InformationInWe
 from carnotlab.studies.interpolation.deep_linear_generalization import DeepLinearGeneralization
 from carnotlab.studies.interpolation.polynomial_from_zero import PolynomialFromZero
 from carnotlab.studies.interpolation.random_interpolators_overfit import RandomInterpolatorsOverfit
+from carnotlab.studies.landscape.average_of_two_models import AverageOfTwoModels
 from carnotlab.studies.learners.stages_in_a_learner import StagesInALearner
 from carnotlab.studies.noise.noise_as_regularizer import NoiseAsRegularizer
+from carnotlab.studies.normalization.equilibrium_of_norms import EquilibriumOfNorms
+from carnotlab.studies.normalization.exponential_learning_rate import ExponentialLearningRate
+from carnotlab.studies.normalization.rate_is_initial_scale import RateIsInitialScale
+from carnotlab.studies.normalization.tiny_rate_throughout import TinyRateThroughout
 from carnotlab.studies.online_learning.replay_or_online import ReplayOrOnline
 from carnotlab.studies.online_learning.small_teacher_large_student import SmallTeacherLargeStudent
+from carnotlab.studies.optimization.batch_size_and_noise import BatchSizeAndNoise
+from carnotlab.studies.optimization.continuation import Continuation
+from carnotlab.studies.optimization.edge_of_stability import EdgeOfStability
+from carnotlab.studies.optimization.flat_minima import FlatMinima
+from carnotlab.studies.optimization.hessian_free_trains_deep import HessianFreeTrainsDeep
+from carnotlab.studies.optimization.schedules_in_theory_and_practice import (
+    SchedulesInTheoryAndPractice,
+)
 from carnotlab.studies.regression.important_structure_first import ImportantStructureFirst
 from carnotlab.studies.regression.optimal_regularization import OptimalRegularization
 from carnotlab.studies.regression.speed_against_generalization import SpeedAgainstGeneralization
 from carnotlab.studies.robustness.linear_baseline import LinearBaselineStudy
 from carnotlab.studies.robustness.robust_takeaway import RobustTakeaway
 from carnotlab.studies.robustness.structure_of_data import StructureOfData
+from carnotlab.studies.scaling.bigger_is_better import BiggerIsBetter
 from carnotlab.studies.semantic.category_coherence import CategoryCoherence
 from carnotlab.studies.semantic.illusory_correlations import IllusoryCorrelationsStudy
 from carnotlab.studies.semantic.inductive_projection import InductiveProjectionStudy
@@ -45,6 +59,14 @@ from carnotlab.studies.semantic.learning_in_a_hierarchy import LearningInAHierar
 from carnotlab.studies.semantic.progressive_differentiation import ProgressiveDifferentiation
 from carnotlab.studies.semantic.same_content_in_every_layer import SameContentInEveryLayer
 from carnotlab.studies.study import Study
+from carnotlab.studies.without_a_cost.associative_memory import AssociativeMemory
+from carnotlab.studies.without_a_cost.contraction_and_its_loss import ContractionAndItsLoss
+from carnotlab.studies.without_a_cost.game_without_a_cost import GameWithoutACost
+from carnotlab.studies.without_a_cost.learnable_because_structured import LearnableBecauseStructured
+from carnotlab.studies.without_a_cost.local_learning_rules import LocalLearningRules
+from carnotlab.studies.without_a_cost.stable_readout_from_drifting_codes import (
+    StableReadoutFromDriftingCodes,
+)
 
 STUDIES: tuple[Study, ...] = (
     DeepLinearStages(),
@@ -85,6 +107,24 @@ STUDIES: tuple[Study, ...] = (
     ReplayOrOnline(),
     NoiseAsRegularizer(),
     InformationInWeights(),
+    ExponentialLearningRate(),
+    RateIsInitialScale(),
+    TinyRateThroughout(),
+    EquilibriumOfNorms(),
+    BiggerIsBetter(),
+    SchedulesInTheoryAndPractice(),
+    EdgeOfStability(),
+    BatchSizeAndNoise(),
+    FlatMinima(),
+    AverageOfTwoModels(),
+    Continuation(),
+    HessianFreeTrainsDeep(),
+    GameWithoutACost(),
+    ContractionAndItsLoss(),
+    AssociativeMemory(),
+    LocalLearningRules(),
+    LearnableBecauseStructured(),
+    StableReadoutFromDriftingCodes(),
     StructureOfData(),
     LinearBaselineStudy(),
     RobustTakeaway(),
@@ -109,6 +149,10 @@ TOUR: tuple[Study, ...] = tuple(
         "polynomial-from-zero",
         "small-teacher-large-student",
         "information-in-weights",
+        "exponential-learning-rate",
+        "edge-of-stability",
+        "game-without-a-cost",
+        "associative-memory",
     }
 )
 """A few studies of each kind: what `carnot tour` runs."""

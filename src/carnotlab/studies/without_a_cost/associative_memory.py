@@ -59,7 +59,7 @@ LOST = Tolerance(
     0.1,
     "overlaps of 1/√N are left at once above the temperature of any order, 1 + √α",
 )
-DESCENDS = Tolerance(RISE, 1e-12, "never rises, exactly: rounding")
+DESCENDS = Tolerance(RISE, 1e-12, "single updates never raise the energy: rounding alone is left")
 IMAGES = Tolerance(BY_RULE, 0.05, "64 units fluctuate by 1/√64 each, the mean over images less")
 COUNTED = Tolerance(
     SEPARABLE, 0.1, "a share of 200 draws has a standard error of at most 0.035: nearly three"

@@ -44,7 +44,7 @@ from carnotlab.studies.without_a_cost.simulation import apart, judge, level
 TABLE, TWO, STARRED = "table of values", "two states", "Baird's star"
 REFITTED, GRADIENT, SELF_PLAY = "refitted values", "policy gradient", "self-play"
 
-PROMISED = Tolerance(OVER, 1e-9, "a contraction in every step: rounding")
+PROMISED = Tolerance(OVER, 1e-9, "every step contracts: rounding alone is left")
 SIZE = Tolerance(
     SIZE_RATE,
     1e-4,
@@ -56,7 +56,7 @@ SPAN = Tolerance(
     "eigenvalues are complex: within its turns the span swings by about two, over 8 steps 9 % of "
     "a factor near 0.25, and the mean over processes less",
 )
-EXACT = Tolerance(TWO_FACTOR, 1e-9, "one number is multiplied: rounding")
+EXACT = Tolerance(TWO_FACTOR, 1e-9, "one number is multiplied: rounding alone is left")
 GROWS = Tolerance(STAR_FACTOR, 1e-3, "one eigenvalue is largest; others have died out by half time")
 HELD = Tolerance(STAR, 1.0, "stable: values end below where they start")
 REFITS = Tolerance(

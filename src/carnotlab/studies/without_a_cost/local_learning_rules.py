@@ -49,7 +49,7 @@ FLOW = Tolerance(
     0.1,
     "the mean to first order in the rate; the order of samples shifts a rise in time",
 )
-UNIT = Tolerance(LENGTH, 0.05, "the same: of a length that ends at 1")
+UNIT = Tolerance(LENGTH, 0.05, "single samples jitter by a few percent of a length of 1")
 SORTED = Tolerance(
     ORDERED, 0.1, "jitter of the second unit, whose eigenvalue is nearer to the next"
 )

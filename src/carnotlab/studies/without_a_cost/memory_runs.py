@@ -1,6 +1,6 @@
 """Networks that recall: by load, by noise, by rule of storage, and the count of what separates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,7 +31,6 @@ BY_RULE = Quantity("overlap_by_rule", ("rule",), "1", "overlap of images recalle
 SEPARABLE = Quantity("separable_share", ("ratio",), "fraction", "share of labellings separated")
 UPDATES = ("one at a time", "all at once")
 RULES = ("Hebb", "projection")
-DIGITS = Digits(1000, 500)
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class DigitRecallRun(Simulation):
 
     patterns: int
     seeds: int
-    task: Digits = DIGITS
+    task: Digits = field(default_factory=lambda: Digits(1000, 500))
     sweeps: int = 20
 
     def find(self) -> Found:

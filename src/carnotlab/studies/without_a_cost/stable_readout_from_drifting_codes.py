@@ -33,7 +33,7 @@ SHARES = Tolerance(
     "1000 drifts, whose shares scatter by 0.3 or less, leave 0.01, all seeds less; the largest "
     "of a hundred values lies three such out",
 )
-LASTS = Tolerance(SHORTER, 1.0, "lasts at least as long as its rival")
+LASTS = Tolerance(SHORTER, 1.0, "to last at least as long is all that is claimed")
 BETTER = Tolerance(OUTDONE, 0.01, "one held-out image in a hundred; own noise is to be the better")
 
 

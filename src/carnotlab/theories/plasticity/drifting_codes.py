@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
+from scipy.special import ndtr, ndtri
 
 from carnotlab.core.errors import require
 
@@ -75,7 +75,7 @@ def share_right(
     [0.8413, 0.6915]
     """
     noise, drift = readout @ code.noise @ readout, readout @ code.drift @ readout
-    return np.asarray(stats.norm.cdf(readout @ code.response / np.sqrt(noise + times * drift)))
+    return np.asarray(ndtr(readout @ code.response / np.sqrt(noise + times * drift)))
 
 
 def lifetime(code: DriftingCode, readout: Vector, level: float) -> float:
@@ -87,7 +87,7 @@ def lifetime(code: DriftingCode, readout: Vector, level: float) -> float:
     """
     require(0.5 < level < 1.0, f"level = {level:g}", "above 1/2 and below 1", "try 0.75")
     noise, drift = readout @ code.noise @ readout, readout @ code.drift @ readout
-    room = (readout @ code.response / stats.norm.ppf(level)) ** 2 - noise
+    room = (readout @ code.response / ndtri(level)) ** 2 - noise
     if drift <= 0.0:
         return float("inf") if room > 0.0 else 0.0
     return max(float(room / drift), 0.0)

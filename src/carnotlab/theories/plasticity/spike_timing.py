@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy import signal  # pyright: ignore[reportMissingTypeStubs]
 
 from carnotlab.core.errors import require_positive
 
@@ -144,5 +143,7 @@ def trace(
     >>> trace(np.array([1.0, 0.0, 0.0]), 1.0, 1.0).round(3).tolist()
     [0.0, 0.368, 0.135]
     """
+    from scipy import signal  # here: it takes long to load  # pyright: ignore
+
     left = float(np.exp(-bin_width / time))
     return np.asarray(signal.lfilter([0.0, left], [1.0, -left], spikes, axis=-1))

@@ -1,0 +1,1 @@
+"""Studies of the landscape of losses between trained networks."""

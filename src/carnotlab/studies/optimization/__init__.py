@@ -1,0 +1,1 @@
+"""Studies of optimization off the convex path: rates, noise, curvature, second-order steps."""

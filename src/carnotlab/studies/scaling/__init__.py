@@ -1,0 +1,1 @@
+"""Studies of what more weights and more data buy."""

@@ -1,0 +1,1 @@
+"""Curvature: which rates it lets descend, and what of it belongs to the function."""

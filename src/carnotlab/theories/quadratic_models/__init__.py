@@ -1,0 +1,1 @@
+"""Quadratic models with noise: risk of any schedule, noise scales, stationary states."""

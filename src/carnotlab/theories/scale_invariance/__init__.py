@@ -1,0 +1,1 @@
+"""Networks that do not depend on the scale of their weights: rates, decay and norms."""

@@ -1,0 +1,1 @@
+"""How loss falls with size and data: laws, their fits, and how far a fit carries."""
