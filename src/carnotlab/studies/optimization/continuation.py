@@ -109,12 +109,8 @@ class Continuation(Study):
         del labels
         own = ContinuationSettings.of(settings)
         apart = Tolerance(APART, 1e-3, "256 inputs instead of infinitely many, in double precision")
-        lost = Tolerance(
-            LOST, 0.05, "one in twenty may be lost: ends lie apart or together"
-        )
-        wrong = Tolerance(
-            WRONG, 0.1, "far from the half that guessing gets wrong"
-        )
+        lost = Tolerance(LOST, 0.05, "one in twenty may be lost: ends lie apart or together")
+        wrong = Tolerance(WRONG, 0.1, "far from the half that guessing gets wrong")
         gained = Tolerance(GAINED, 0.02, "ten of five hundred held-out bits: seeds scatter by less")
 
         direct, widening, growing = (FINDS.format(way) for way in WAYS)
