@@ -8,7 +8,14 @@ import jax
 import pytest
 
 from carnotlab.core import provenance as module
-from carnotlab.core.provenance import code_digest, commit, package_version, provenance
+from carnotlab.core.provenance import (
+    Provenance,
+    code_digest,
+    commit,
+    folder_of,
+    package_version,
+    provenance,
+)
 
 
 @pytest.fixture
@@ -86,3 +93,13 @@ def test_the_commit_of_a_checkout_and_its_changes(package):
     (package / "core" / "a.py").write_text("x = 3\n")
     commit.cache_clear()
     assert commit() == f"{clean}+changes"
+
+
+def test_classes_beside_the_computing_layers_name_their_folder():
+    from carnotlab.runs.trained_curves import TrainedCurve
+    from carnotlab.studies.noise.balance_run import BalanceRun
+
+    assert folder_of(BalanceRun) == "studies/noise"
+    assert folder_of(TrainedCurve) == "runs"
+    assert folder_of(Provenance) is None
+    assert folder_of(dict) is None

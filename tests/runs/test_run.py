@@ -17,6 +17,8 @@ from carnotlab.networks.architectures import deep_linear
 from carnotlab.runs import run as module
 from carnotlab.runs.run import Run, RunResult, execute
 from carnotlab.runs.store import Store
+from carnotlab.studies.noise.balance_run import BalanceRun
+from carnotlab.studies.online_learning.replay_run import ReplayRun
 from carnotlab.theories.tangent_kernel_limit import TangentKernelLimit
 
 
@@ -114,6 +116,20 @@ def test_the_key_changes_with_whatever_changes_the_result(run, monkeypatch):
     monkeypatch.undo()
     assert len(set(keys)) == len(keys)
     assert dataclasses.replace(run).key == run.key
+
+
+def test_keys_follow_the_code_of_what_computes_beside_the_layers(monkeypatch):
+    def keys(noise):
+        monkeypatch.setattr(
+            module,
+            "code_digest",
+            lambda folders=(): noise if folders == ("studies/noise",) else "as it was",
+        )
+        return [module.result_key(kind, 1) for kind in (BalanceRun, ReplayRun)]
+
+    before, after = keys("before"), keys("edited")
+    assert before[0] != after[0]
+    assert before[1] == after[1]
 
 
 def test_what_a_theory_refuses_is_neither_trained_nor_stored(run, store, monkeypatch):

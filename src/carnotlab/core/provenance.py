@@ -71,6 +71,20 @@ def code_digest(layers: tuple[str, ...] = COMPUTING_LAYERS) -> str:
     return digest.hexdigest()
 
 
+def folder_of(kind: type) -> str | None:
+    """Return the folder of the package that defines a class, for `code_digest`.
+
+    None for what is in `COMPUTING_LAYERS`, which always count, and for classes from elsewhere.
+
+    >>> folder_of(Provenance), folder_of(int)
+    (None, None)
+    """
+    package, *folders = kind.__module__.split(".")
+    if package != PACKAGE.name or len(folders) < 2 or folders[0] in COMPUTING_LAYERS:
+        return None
+    return "/".join(folders[:-1])
+
+
 @cache
 def commit() -> str | None:
     """Return the git commit of a source checkout, with ``+changes`` if edited; None elsewhere."""

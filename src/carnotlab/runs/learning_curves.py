@@ -1,14 +1,11 @@
 """What curves of accuracy over the number of training images share: names, keys, rough times."""
 
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from carnotlab.core.descriptions import content_key
 from carnotlab.core.quantities import Quantity
 from carnotlab.runs.run import RunResult, result_key
 from carnotlab.tasks.cifar10 import ImageSubset
@@ -38,14 +35,7 @@ def accuracies(result: RunResult, quantity: Quantity = ACCURACY) -> Accuracies:
 
 def curve_key(curve: Any, *things: Any) -> str:
     """Return a digest of a kind of curve, what describes it, code, versions and devices."""
-    return result_key(type(curve).__name__, *things, _own_digest())
-
-
-@cache
-def _own_digest() -> str:
-    """Return a digest of the code of curves, which is in none of the folders of `code_digest`."""
-    files = sorted(Path(__file__).parent.glob("*_curves.py"))
-    return content_key(*(file.read_text(encoding="utf-8") for file in files))
+    return result_key(type(curve), *things)
 
 
 def labelled(

@@ -12,7 +12,7 @@ import xarray as xr
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.descriptions import content_key
-from carnotlab.core.provenance import code_digest
+from carnotlab.core.provenance import code_digest, folder_of
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
 from carnotlab.runs.store import Store
@@ -25,10 +25,17 @@ Progress = Callable[[float], None]
 def result_key(*things: Any) -> str:
     """Return a digest of what describes a result, of code, versions and devices.
 
+    Code is that of all layers that compute results, and of the folders that define the things
+    given, or classes among them: name there what computes the result, so that no result outlives
+    an edit of it.
+
     >>> result_key("kernel", 1) == result_key("kernel", 1) != result_key("kernel", 2)
     True
     """
-    versions = [code_digest(), jax.__version__, np.__version__]
+    kinds = {thing if isinstance(thing, type) else type(thing) for thing in things}
+    folders = sorted({folder for kind in kinds if (folder := folder_of(kind)) is not None})
+    code = [code_digest(), *(code_digest((folder,)) for folder in folders)]
+    versions = [*code, jax.__version__, np.__version__]
     devices = [jax.devices()[0].device_kind, len(jax.devices())]
     return content_key(*things, versions, devices)[:32]
 

@@ -65,7 +65,7 @@ class LinearBaselineRun(Computable):
     @property
     def key(self) -> str:
         """A digest of the task, code, versions and devices."""
-        return result_key("linear baselines", self.task)
+        return result_key(type(self), self.task)
 
     def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Fit both, each strength chosen on the training samples."""

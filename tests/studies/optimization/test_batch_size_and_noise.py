@@ -23,8 +23,6 @@ def quick():
         "seeds": 4,
         "draws": 400,
         "paths": 150,
-        "problems": 1,
-        "networks": 2,
         "samples": 256,
         "batches": "1,8,64",
         "goal_batches": "16,32,64,128,256,512",

@@ -21,7 +21,6 @@ def quick():
     changes = {
         "seeds": 4,
         "draws": 256,
-        "networks": 1,
         "network_steps": 400,
         "rates": "0.05,0.1,0.2,0.3",
     }

@@ -56,7 +56,7 @@ class DeterminantRun(Computable):
     @property
     def key(self) -> str:
         """A digest of description, seeds, code, versions and devices."""
-        return result_key("determinants", self.experiment, self.seeds)
+        return result_key(type(self), self.experiment, self.seeds)
 
     @property
     def precision(self) -> str:

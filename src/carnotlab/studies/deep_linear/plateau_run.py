@@ -78,7 +78,7 @@ class PlateauRun(Computable):
     @property
     def key(self) -> str:
         """A digest of description, seeds, code, versions and devices."""
-        return result_key("plateaus", self.experiment, self.seeds, self.curved, self.least)
+        return result_key(type(self), self.experiment, self.seeds, self.curved, self.least)
 
     @property
     def precision(self) -> str:

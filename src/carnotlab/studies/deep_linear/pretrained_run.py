@@ -64,7 +64,7 @@ class PretrainedRun(Computable):
         """A digest of the description, the seeds, code, versions and devices."""
         theory = type(self.theory).__name__, self.theory
         rest = self.first_layer, self.pretraining, self.second
-        return result_key("pretrained", self.experiment, *theory, self.seeds, *rest)
+        return result_key(type(self), self.experiment, *theory, self.seeds, *rest)
 
     @property
     def precision(self) -> str:

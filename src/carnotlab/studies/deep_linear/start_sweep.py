@@ -37,7 +37,7 @@ class StartSweep(Computable):
     @property
     def key(self) -> str:
         """A digest of descriptions, seeds, code, versions and devices."""
-        return result_key("starts", self.experiments, self.starts, self.seeds)
+        return result_key(type(self), self.experiments, self.starts, self.seeds)
 
     @property
     def precision(self) -> str:

@@ -85,7 +85,7 @@ class TaskSwitch(Computable):
     @property
     def key(self) -> str:
         """A digest of both descriptions, the seeds, code, versions and devices."""
-        return result_key("task switch", self.before, self.after, self.seeds)
+        return result_key(type(self), self.before, self.after, self.seeds)
 
     @property
     def precision(self) -> str:

@@ -36,7 +36,7 @@ class SmallDataRun(Computable):
     @property
     def key(self) -> str:
         """A digest of the sets' content, the family, the splits, code, versions and devices."""
-        return result_key(self.sets, self.family, self.splits, version("scikit-learn"))
+        return result_key(type(self), self.sets, self.family, self.splits, version("scikit-learn"))
 
     def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Run the protocol on every set; the prediction is what looking at no input would get."""

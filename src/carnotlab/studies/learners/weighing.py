@@ -54,7 +54,7 @@ class Weighing(Computable):
     def key(self) -> str:
         """A digest of learners, families, criterion, code, versions and devices."""
         return result_key(
-            "weighing", self.learners, self.depths, self.readouts, self.criterion, self.margin
+            type(self), self.learners, self.depths, self.readouts, self.criterion, self.margin
         )
 
     @property

@@ -129,7 +129,7 @@ class ExponentialLearningRate(Study):
         if own.cifar:
             path = find_data(CIFAR)
             if path is None:
-                skipped = (not_found(CIFAR, "leave it out: it is run on digits, too"),)
+                skipped = (not_found(CIFAR, "nothing"),)
             else:
                 images["CIFAR-10"] = ImageSubset(str(path), -(-own.samples // 10), 200, side=8)
         phases = _phases(own.rate, own.steps)

@@ -1,11 +1,13 @@
 """Do more weights and more data always lower the test loss, and by a law that can be foretold?"""
 
+from importlib.util import find_spec
+from pathlib import Path
 from typing import ClassVar
 
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from carnotlab.core.errors import require
+from carnotlab.core.errors import InputError, require
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance
 from carnotlab.studies.data_folder import find_data, not_found
@@ -56,6 +58,22 @@ BELOW = Tolerance(OVER_SINGLE, 0.9, "without order in the text nothing gets belo
 FORETOLD = Tolerance(MISSED, 0.5, "half the gain: no further gain, the plainest guess, is off by 1")
 
 
+def find_manual() -> Path:
+    """Return Python's own manual of its language, a text that is there wherever Python is.
+
+    >>> find_manual().stat().st_size > 500_000
+    True
+    """
+    found = find_spec("pydoc_data.topics")
+    if found is None or found.origin is None:
+        raise InputError(
+            "no text to learn from",
+            "Tiny Shakespeare, or Python's manual in pydoc_data",
+            "give a text with --data",
+        )
+    return Path(found.origin)
+
+
 class BiggerIsBetterSettings(Settings, frozen=True, kw_only=True):
     """Settings of `BiggerIsBetter`; ``data`` is a UTF-8 text.
 
@@ -97,7 +115,7 @@ class BiggerIsBetter(Study):
         "order nothing is bought, and on few samples without stopping bigger is worse."
     )
     source: ClassVar[tuple[str, ...]] = ("hestness2017", "kaplan2020", "hoffmann2022")
-    data: ClassVar[str] = "Tiny Shakespeare, or your own UTF-8 text"
+    data: ClassVar[str] = "Tiny Shakespeare (else Python's manual), or your own UTF-8 text"
     takes_data: ClassVar[bool] = True
     settings: ClassVar[type[Settings]] = BiggerIsBetterSettings
 
@@ -126,8 +144,9 @@ class BiggerIsBetter(Study):
         """Return one run for each kind of network, and perceptrons on a shuffled text."""
         own = BiggerIsBetterSettings.of(settings)
         path = find_data(TEXT) if own.data is None else own.data
+        skipped: tuple[str, ...] = ()
         if path is None:
-            return (), (not_found(TEXT, "a text"),)
+            path, skipped = find_manual(), (not_found(TEXT, "a text"),)
         for name in ("perceptron_units", "recurrent_units", "transformer_units", "samples"):
             given = getattr(own, name)
             require(
@@ -171,7 +190,7 @@ class BiggerIsBetter(Study):
             run(RECURRENT, tuple((units, most) for units in own.recurrent_units)),
             run(TRANSFORMER, tuple((units, most) for units in own.transformer_units)),
             run(SHUFFLED, ((small, most), (large, most), (large, own.samples[0])), shuffled),
-        ), ()
+        ), skipped
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge what size and data buy, below what, and what smaller sizes foretell."""

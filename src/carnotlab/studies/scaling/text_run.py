@@ -15,7 +15,6 @@ from jaxtyping import Array, Float
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
-from carnotlab.core.provenance import code_digest
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.batching import Minibatch
 from carnotlab.experiment.experiment import Experiment
@@ -70,11 +69,8 @@ class TextRun(Computable):
 
     @property
     def key(self) -> str:
-        """A digest of text, networks, training, seeds, code and versions.
-
-        The code of this folder is in it, since starts are drawn and losses chosen here.
-        """
-        return result_key("text", self, code_digest(("studies/scaling",)))
+        """A digest of text, networks, training, seeds, code, versions and devices."""
+        return result_key("text", self)
 
     @property
     def precision(self) -> str:

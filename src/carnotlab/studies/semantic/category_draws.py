@@ -37,7 +37,7 @@ class CategoryDraws(Computable):
     @property
     def key(self) -> str:
         """A digest of the category, the draws, code, versions and devices."""
-        return result_key("CategoryDraws", self.task, self.draws)
+        return result_key(type(self), self.task, self.draws)
 
     def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Draw tables and take their leading modes; theory gets the description only."""
@@ -90,7 +90,7 @@ class TableDraws(Computable):
     @property
     def key(self) -> str:
         """A digest of the table, what is planted, the draws, code, versions and devices."""
-        return result_key("TableDraws", self.task, self.coherence, self.dealt_out, self.draws)
+        return result_key(type(self), self.task, self.coherence, self.dealt_out, self.draws)
 
     def compute(self, store: Store | None = None, progress: Progress | None = None) -> RunResult:
         """Plant, draw, and take leading modes."""
