@@ -43,6 +43,8 @@ def test_autoencoding_keeps_samples_and_gives_them_as_targets():
     np.testing.assert_array_equal(data.train.y, task.data().train.x)
     np.testing.assert_array_equal(data.test.x, data.test.y)
     assert Autoencoding(task).output_size == 25
+    # made once, whoever asks
+    assert Autoencoding(Curves(7, size=5)).data() is data
 
 
 def test_the_linear_baseline_is_that_of_least_squares():

@@ -43,3 +43,25 @@ class Quantity:
             name=self.name,
             attrs={"units": self.unit, "long_name": self.meaning},
         )
+
+
+def labelled(
+    values: Mapping[Quantity, Any],
+    leading: tuple[str, ...] = (),
+    coords: Mapping[Any, Any] | None = None,
+) -> xr.Dataset:
+    """Return a dataset of one variable a quantity, its values ``[*leading, *dims]``.
+
+    Values may lack the last of ``leading``: one number a seed beside a course over time.
+
+    >>> loss = Quantity("test_loss", (), "loss", "loss on held-out samples")
+    >>> rate = Quantity("learning_rate", (), "1/flow time", "rate that was chosen")
+    >>> found = labelled({loss: np.zeros((2, 3)), rate: [0.1, 0.2]}, ("seed", "time"))
+    >>> found["test_loss"].dims, found["learning_rate"].dims
+    (('seed', 'time'), ('seed',))
+    """
+    arrays = {
+        quantity.name: quantity.label(each, leading[: np.ndim(each) - len(quantity.dims)])
+        for quantity, each in values.items()
+    }
+    return xr.Dataset(arrays, coords)

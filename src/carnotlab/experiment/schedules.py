@@ -113,22 +113,7 @@ def tabulated(
     >>> tabulated(np.array([1.0, 0.5])).rates.tolist()
     [[1.0], [0.5]]
     """
-    tables: list[np.ndarray[Any, Any] | None] = []
-    for given in (rates, weights, buffers, first_buffers):
-        if given is None:
-            tables.append(None)
-            continue
-        table = np.array(given, dtype=np.float64)
-        require(
-            bool(np.isfinite(table).all()),
-            "factors that are not finite",
-            "finite numbers",
-            "rescale weights on the way, so that rates stay within bounds",
-        )
-        table.flags.writeable = False
-        tables.append(table)
-    every, *others = tables
-    assert every is not None
+    every = _table(rates)
     require(
         every.ndim in (1, 2) and len(every) > 0,
         f"factors of shape {list(every.shape)}",
@@ -136,20 +121,42 @@ def tabulated(
         "give one row a step",
     )
     shape = (len(every), 1) if every.ndim == 1 else every.shape
-    fitted: list[Any] = []
-    for table, wanted in zip(others, (shape, shape, shape[1:]), strict=True):
-        if table is None:
-            fitted.append(None)
-            continue
+
+    def fitted(given: Any, wanted: tuple[int, ...]) -> np.ndarray[Any, Any] | None:
+        if given is None:
+            return None
+        table = _table(given)
         require(
             table.size in (1, int(np.prod(wanted))),
             f"tables of shapes {list(every.shape)} and {list(table.shape)}",
             "equal shapes",
             "give each a row for every step",
         )
-        full = np.full(wanted, table) if table.size == 1 else table.reshape(wanted)
-        fitted.append(full)
-    return Tabulated(every.reshape(shape), *fitted)
+        return np.full(wanted, table) if table.size == 1 else table.reshape(wanted)
+
+    return Tabulated(
+        every.reshape(shape),
+        fitted(weights, shape),
+        fitted(buffers, shape),
+        fitted(first_buffers, shape[1:]),
+    )
+
+
+def _table(factors: Any) -> np.ndarray[Any, Any]:
+    """Return a copy of factors, float64 and read-only.
+
+    Raises:
+        InputError: for factors that are not finite.
+    """
+    table = np.array(factors, dtype=np.float64)
+    require(
+        bool(np.isfinite(table).all()),
+        "factors that are not finite",
+        "finite numbers",
+        "rescale weights on the way, so that rates stay within bounds",
+    )
+    table.flags.writeable = False
+    return table
 
 
 Schedule: TypeAlias = Constant | Cosine | Piecewise | InverseTime | Exponential | Tabulated

@@ -169,10 +169,8 @@ def apply_layers(layers: Sequence[Layer], run: Pass, x: Array) -> Array:
                 x = run.drop_connect(keep, x)
             case Convolution():
                 x = run.convolve(layer, x)
-            case SelfAttention():
+            case SelfAttention() | CausalAttention():
                 x = _attend(layer, run, x)
-            case CausalAttention():
-                x = _attend_causally(layer, run, x)
             case Recurrent():
                 in_order = x.reshape(x.shape[0], -1, x.shape[-1])
                 x = run.recur(layer, in_order).reshape(*x.shape[:-1], layer.units)
@@ -239,17 +237,19 @@ def without_weights(layer: Unweighted, x: Array) -> Array:
             return x.reshape(x.shape[0], -1)
         case LayerNorm(over):
             axes = (-1,) if over == "channels" else tuple(range(1, x.ndim))
-            centred = x - jnp.mean(x, axis=axes, keepdims=True)
-            variance = jnp.mean(centred**2, axis=axes, keepdims=True)
-            return centred / jnp.sqrt(variance + VARIANCE_FLOOR)
+            return _standardised(x, axes, VARIANCE_FLOOR)
         case GroupNorm(groups, epsilon):
             cut = x.reshape(*x.shape[:-1], groups, -1)
-            axes = (*positions, cut.ndim - 1)
-            centred = cut - jnp.mean(cut, axis=axes, keepdims=True)
-            variance = jnp.mean(centred**2, axis=axes, keepdims=True)
-            return (centred / jnp.sqrt(variance + epsilon)).reshape(x.shape)
+            return _standardised(cut, (*positions, cut.ndim - 1), epsilon).reshape(x.shape)
         case _:
             assert_never(layer)
+
+
+def _standardised(x: Array, axes: tuple[int, ...], floor: float) -> Array:
+    """Return activity of mean zero and variance one over some axes, but for the floor."""
+    centred = x - jnp.mean(x, axis=axes, keepdims=True)
+    variance = jnp.mean(centred**2, axis=axes, keepdims=True)
+    return centred / jnp.sqrt(variance + floor)
 
 
 def _convolution(
@@ -279,38 +279,33 @@ def _every(offset: int, count: int, stride: int) -> slice:
     return slice(offset, offset + (count - 1) * stride + 1, stride)
 
 
-def _attend(layer: SelfAttention, run: Pass, x: Array) -> Array:
+def _attend(layer: SelfAttention | CausalAttention, run: Pass, x: Array) -> Array:
     n, *axes, _ = x.shape
     flat = x.reshape(n, -1, x.shape[-1])
 
-    def by_head(activity: Array) -> Array:
-        return activity.reshape(n, flat.shape[1], layer.heads, -1)
+    def next_by_head() -> Float[Array, "n positions heads units"]:
+        return run.dense(flat).reshape(*flat.shape[:2], layer.heads, -1)
 
-    queries = by_head(run.dense(flat))
-    if layer.scaling == "linear":
-        attention = jax.nn.softmax(
-            jnp.einsum("nphd,nqhd->nhpq", queries, queries) / layer.key_units, axis=-1
-        )
-    else:
-        keys = by_head(run.dense(flat))
-        attention = jnp.einsum("nphd,nqhd->nhpq", queries, keys) / layer.key_units**0.5
-    values = by_head(run.dense(flat))
-    mixed = jnp.einsum("nhpq,nqhd->nphd", attention, values)
+    queries = next_by_head()
+    shared = isinstance(layer, SelfAttention) and layer.scaling == "linear"
+    keys = queries if shared else next_by_head()
+    attention = _attention(layer, jnp.einsum("nphd,nqhd->nhpq", queries, keys))
+    mixed = jnp.einsum("nhpq,nqhd->nphd", attention, next_by_head())
     return run.dense(mixed.reshape(n, *axes, -1))
 
 
-def _attend_causally(layer: CausalAttention, run: Pass, x: Array) -> Array:
-    n, *axes, _ = x.shape
-    flat = x.reshape(n, -1, x.shape[-1])
-    count = flat.shape[1]
-    queries, keys, values = (
-        run.dense(flat).reshape(n, count, layer.heads, layer.head_units) for _ in range(3)
-    )
-    scores = jnp.einsum("nphd,nqhd->nhpq", queries, keys) / layer.head_units**0.5
-    seen = jnp.tril(jnp.ones((count, count), dtype=bool))
-    attention = jax.nn.softmax(jnp.where(seen, scores, -jnp.inf), axis=-1)
-    mixed = jnp.einsum("nhpq,nqhd->nphd", attention, values)
-    return run.dense(mixed.reshape(n, *axes, -1))
+def _attention(
+    layer: SelfAttention | CausalAttention, products: Float[Array, "n heads to of"]
+) -> Float[Array, "n heads to of"]:
+    """Return by how much each position counts, from the products of queries and keys."""
+    match layer:
+        case SelfAttention(key_units=units, scaling="linear"):
+            return jax.nn.softmax(products / units, axis=-1)
+        case SelfAttention(key_units=units):
+            return products / units**0.5
+        case CausalAttention(head_units=units):
+            seen = jnp.tril(jnp.ones(products.shape[-2:], dtype=bool))
+            return jax.nn.softmax(jnp.where(seen, products / units**0.5, -jnp.inf), axis=-1)
 
 
 def _drop(keep: float, key: Key[Array, ""] | None, x: Array) -> Array:

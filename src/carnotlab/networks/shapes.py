@@ -123,10 +123,8 @@ def weighted_maps(shape: Shape, layers: Sequence[Layer]) -> Iterator[WeightedMap
                 size = window(layer, shape[:-1]).size
                 filters = (*size, shape[-1], channels)
                 yield WeightedMap(filters, prod(filters[:-1]), channels, variance, bias)
-            case SelfAttention():
+            case SelfAttention() | CausalAttention():
                 yield from _attention_maps(layer, shape[-1])
-            case CausalAttention():
-                yield from _causal_attention_maps(layer, shape[-1])
             case Recurrent(units, _, variance, recurrent_variance, bias):
                 yield WeightedMap((units, shape[-1]), shape[-1], units, variance, bias)
                 yield WeightedMap((units, units), units, units, recurrent_variance, None)
@@ -155,25 +153,19 @@ def weighted_maps(shape: Shape, layers: Sequence[Layer]) -> Iterator[WeightedMap
         shape = after(shape, layer)
 
 
-def _attention_maps(layer: SelfAttention, channels: int) -> Iterator[WeightedMap]:
+def _attention_maps(layer: SelfAttention | CausalAttention, channels: int) -> Iterator[WeightedMap]:
     """Yield queries (and keys, where they have weights of their own), values and the output."""
-    keys = layer.heads * layer.key_units
-    for _ in range(1 if layer.scaling == "linear" else 2):
+    match layer:
+        case SelfAttention(key_units=of_keys, value_units=of_values, scaling=scaling):
+            own_keys = scaling != "linear"
+        case CausalAttention(head_units=of_keys):
+            of_values, own_keys = of_keys, True
+    keys, values = layer.heads * of_keys, layer.heads * of_values
+    for _ in range(2 if own_keys else 1):
         yield WeightedMap((keys, channels), channels, keys, layer.query_variance, None)
-    values = layer.heads * layer.value_units
     yield WeightedMap((values, channels), channels, values, layer.value_variance, None)
     yield WeightedMap(
         (layer.units, values), values, layer.units, layer.weight_variance, layer.bias_variance
-    )
-
-
-def _causal_attention_maps(layer: CausalAttention, channels: int) -> Iterator[WeightedMap]:
-    """Yield queries, keys, values and the output."""
-    inside = layer.heads * layer.head_units
-    for variance in (layer.query_variance, layer.query_variance, layer.value_variance):
-        yield WeightedMap((inside, channels), channels, inside, variance, None)
-    yield WeightedMap(
-        (layer.units, inside), inside, layer.units, layer.weight_variance, layer.bias_variance
     )
 
 

@@ -12,19 +12,12 @@ import xarray as xr
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Data
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.networks.description import Network
 from carnotlab.networks.layers import Flatten
 from carnotlab.runs.kernel_blocks import DType, KernelBlocks
-from carnotlab.runs.learning_curves import (
-    ACCURACY,
-    CHANCE,
-    COMPILING,
-    Images,
-    curve_key,
-    labelled,
-)
-from carnotlab.runs.run import Computable, Progress, RunResult
+from carnotlab.runs.learning_curves import ACCURACY, CHANCE, COMPILING, Images
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.pixels import roughness
 from carnotlab.theories.kernel_regression.classification import accuracy_by_samples, rounding_gain
@@ -66,7 +59,7 @@ class KernelCurve(Computable):
     @property
     def key(self) -> str:
         """A digest of images, network, sizes, draws, code and versions."""
-        return curve_key(self, self.task, self.network, self.sizes, self.draws, self.dtype)
+        return result_key(type(self), self.task, self.network, self.sizes, self.draws, self.dtype)
 
     @property
     def seconds_per_pair(self) -> float:
@@ -123,7 +116,11 @@ class KernelCurve(Computable):
             rough.append(roughness(np.asarray(data.train.x)))
             gains.append(rounding_gain(both.train.ntk))
         quantities = (ACCURACY, PRIOR_ACCURACY, FIRST_KERNEL)
-        observation = labelled(quantities, zip(*parts, strict=True), self.draws, self.sizes)
+        observation = labelled(
+            dict(zip(quantities, zip(*parts, strict=True), strict=True)),
+            ("seed",),
+            {"seed": list(self.draws), "samples": list(self.sizes)},
+        )
         observation[CHANCE] = 1.0 / self.task.output_size
         checks = [_conditioning(max(gains))]
         if len(self.network.shape) > 1:

@@ -5,19 +5,18 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import Minibatch, Online
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import test_accuracy, train_accuracy
 from carnotlab.networks.description import Network
-from carnotlab.runs.learning_curves import ACCURACY, COMPILING, Images, curve_key, labelled
-from carnotlab.runs.run import Computable, Progress, RunResult
+from carnotlab.runs.learning_curves import ACCURACY, COMPILING, Images
+from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.training.several_samples import repeated, trainer
 
@@ -57,7 +56,7 @@ class TrainedCurve(Computable):
     @property
     def key(self) -> str:
         """A digest of images, network, training, sizes, draws, code and versions."""
-        return curve_key(self, self.experiment, self.sizes, self.draws)
+        return result_key(type(self), self.experiment, self.sizes, self.draws)
 
     def remaining(self, store: Store | None) -> float:
         """Return the seconds left to compute, roughly."""
@@ -90,8 +89,14 @@ class TrainedCurve(Computable):
                 found.append(
                     tuple(measured[m.quantity.name] for m in (test_accuracy, train_accuracy))
                 )
-            columns = ([np.array(column)] for column in zip(*found, strict=True))
-            drawn.append(labelled((ACCURACY, TRAIN_ACCURACY), columns, (draw,), self.sizes))
+            columns = zip((ACCURACY, TRAIN_ACCURACY), zip(*found, strict=True), strict=True)
+            drawn.append(
+                labelled(
+                    {quantity: [column] for quantity, column in columns},
+                    ("seed",),
+                    {"seed": [draw], "samples": list(self.sizes)},
+                )
+            )
             if store is not None:
                 store.save(key, xr.DataTree.from_dict({"draw": drawn[-1]}))
         whole = xr.concat(drawn, "seed", join="exact")
@@ -105,4 +110,4 @@ class TrainedCurve(Computable):
         return RunResult(xr.Dataset(), whole, (check,), time.perf_counter() - began)
 
     def _key_of(self, draw: int) -> str:
-        return curve_key(self, self.experiment, self.sizes, draw)
+        return result_key(type(self), self.experiment, self.sizes, draw)

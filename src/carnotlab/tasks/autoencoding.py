@@ -5,14 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from carnotlab.core.data import Batch, Data
+from carnotlab.core.data import Data
 from carnotlab.core.errors import require
-from carnotlab.tasks.base import Task
+from carnotlab.tasks.changed_task import ChangedTask
 from carnotlab.tasks.drawing import sealed
+from carnotlab.tasks.statistics import flattened
 
 
 @dataclass(frozen=True)
-class Autoencoding(Task):
+class Autoencoding(ChangedTask):
     """The inputs of another task, flattened, with themselves as targets.
 
     >>> from carnotlab.tasks.digits import Digits
@@ -20,8 +21,6 @@ class Autoencoding(Task):
     >>> batch.y.shape, bool((batch.x == batch.y).all())
     ((20, 64), True)
     """
-
-    task: Task
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -33,15 +32,14 @@ class Autoencoding(Task):
         """As many outputs as inputs."""
         return self.task.input_size
 
-    def data(self) -> Data:
-        """Return the other task's samples, read-only float64."""
+    @property
+    def is_classification(self) -> bool:
+        """Targets are inputs, not classes."""
+        return False
 
-        def repeated(batch: Batch) -> Batch:
-            flat = np.asarray(batch.x).reshape(batch.size, -1)
-            return sealed(flat, flat)
-
-        found = self.task.data()
-        return Data(repeated(found.train), repeated(found.test))
+    def changed(self, data: Data) -> Data:
+        """Return the samples with their inputs as targets."""
+        return Data(*(sealed(x, x) for x, _ in map(flattened, data)))
 
 
 def linear_reconstruction_errors(x: Float[np.ndarray, "n d"], units: int) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from carnotlab.tasks.base import Task
 class ChangedTask(Task):
     """A task whose samples are those of another, changed, with inputs and targets of their shapes.
 
-    Subclasses are frozen dataclasses that say what `changed` does.
+    Subclasses are frozen dataclasses that say what `changed` does, and which shapes it changes.
     """
 
     task: Task

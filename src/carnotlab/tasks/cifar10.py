@@ -16,7 +16,13 @@ from carnotlab.tasks.checking import require_whole
 from carnotlab.tasks.drawing import generator, sealed
 from carnotlab.tasks.npz_files import read_npz
 from carnotlab.tasks.pixels import averaged, shuffled
-from carnotlab.tasks.reading import MAX_BYTES, file_digest, resolved
+from carnotlab.tasks.reading import (
+    MAX_BYTES,
+    described_by_content,
+    file_digest,
+    require_unchanged,
+    resolved,
+)
 from carnotlab.tasks.targets import labels, one_hot
 
 CHUNK = 1000
@@ -75,16 +81,7 @@ class ImageSubset(Task):
 
     def __describe__(self) -> dict[str, Any]:
         """Name the content by its digest, and the file without its folder."""
-        return {
-            "kind": "ImageSubset",
-            "file": Path(self.path).name,
-            "sha256": self.sha256,
-            "per_class": self.per_class,
-            "held_out": self.held_out,
-            "side": self.side,
-            "shuffle": self.shuffle,
-            "seed": self.seed,
-        }
+        return described_by_content(self)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -124,12 +121,7 @@ def image_archive(path: str, sha256: str) -> ImageArchive:
     Raises:
         InputError: for a file of another content, or one that is no archive as `ImageSubset` needs.
     """
-    require(
-        file_digest(path) == sha256,
-        f"'{path}', which has changed since it was described",
-        "the same content",
-        "describe it again",
-    )
+    require_unchanged(path, sha256)
     raw = read_npz(Path(path), max_bytes=MAX_BYTES)
     require(
         raw.x_test is not None and raw.y_test is not None,

@@ -14,7 +14,13 @@ from carnotlab.tasks.base import Task
 from carnotlab.tasks.checking import require_choice
 from carnotlab.tasks.csv_files import read_csv
 from carnotlab.tasks.drawing import sealed
-from carnotlab.tasks.reading import MAX_BYTES, file_digest, resolved
+from carnotlab.tasks.reading import (
+    MAX_BYTES,
+    described_by_content,
+    file_digest,
+    require_unchanged,
+    resolved,
+)
 
 MissingCells: TypeAlias = Literal["refuse", "mean"]
 
@@ -65,16 +71,7 @@ class ItemFeatures(Task):
 
     def __describe__(self) -> dict[str, Any]:
         """Name the content by its digest, and the file without its folder."""
-        return {
-            "kind": "ItemFeatures",
-            "file": Path(self.path).name,
-            "sha256": self.sha256,
-            "missing": self.missing,
-            "drop_constant": self.drop_constant,
-            "scale": self.scale,
-            "centre": self.centre,
-            "whiten": self.whiten,
-        }
+        return described_by_content(self)
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -109,12 +106,7 @@ class _Loaded(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _load(task: ItemFeatures) -> _Loaded:
-    require(
-        file_digest(task.path) == task.sha256,
-        f"'{task.path}', which has changed since it was described",
-        "the same content",
-        "describe it again",
-    )
+    require_unchanged(task.path, task.sha256)
     path = Path(task.path)
     table = read_csv(path, max_bytes=MAX_BYTES, named_rows=True)
     first, names = table.columns[0], table.columns[1:]

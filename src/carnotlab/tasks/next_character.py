@@ -13,7 +13,13 @@ from carnotlab.core.errors import InputError, require
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.checking import require_choice, require_whole
 from carnotlab.tasks.drawing import generator, sealed
-from carnotlab.tasks.reading import MAX_BYTES, file_digest, resolved
+from carnotlab.tasks.reading import (
+    MAX_BYTES,
+    described_by_content,
+    file_digest,
+    require_unchanged,
+    resolved,
+)
 from carnotlab.tasks.targets import one_hot
 
 Part: TypeAlias = Literal["training", "validation", "test"]
@@ -95,17 +101,7 @@ class NextCharacter(Task):
 
     def __describe__(self) -> dict[str, Any]:
         """Name the content by its digest, and the file without its folder."""
-        return {
-            "kind": "NextCharacter",
-            "file": Path(self.path).name,
-            "sha256": self.sha256,
-            "context": self.context,
-            "samples": self.samples,
-            "held_out": self.held_out,
-            "encoding": self.encoding,
-            "shuffled": self.shuffled,
-            "seed": self.seed,
-        }
+        return described_by_content(self)
 
     @property
     def alphabet(self) -> str:
@@ -153,12 +149,7 @@ class _Text(NamedTuple):
 @lru_cache(maxsize=2)
 def _text(path: str, sha256: str) -> _Text:
     name = Path(path).name
-    require(
-        file_digest(path) == sha256,
-        f"'{path}', which has changed since it was described",
-        "the same content",
-        "describe it again",
-    )
+    require_unchanged(path, sha256)
     raw = Path(path).read_bytes()
     try:
         text = raw.decode("utf-8-sig")

@@ -2,8 +2,9 @@
 
 import hashlib
 import os
+from dataclasses import fields
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -56,6 +57,33 @@ def file_digest(path: str, *, max_bytes: int = MAX_BYTES) -> str:
             "a file you may read",
             "check its permissions",
         ) from error
+
+
+def require_unchanged(
+    path: str, sha256: str, *, max_bytes: int = MAX_BYTES, instead: str = "describe it again"
+) -> None:
+    """Refuse a file whose content is no longer that of its description.
+
+    Raises:
+        InputError: if its digest is another, or as `file_digest` does.
+    """
+    require(
+        file_digest(path, max_bytes=max_bytes) == sha256,
+        f"'{path}', which has changed since it was described",
+        "the same content",
+        instead,
+    )
+
+
+def described_by_content(task: Any, leave_out: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what identifies a task that is a dataclass with the fields ``path`` and ``sha256``.
+
+    All its fields, with the file's name in place of its path: content counts, not the folder.
+    """
+    kept = {each.name: getattr(task, each.name) for each in fields(task)}
+    file = Path(kept.pop("path")).name
+    kept = {name: value for name, value in kept.items() if name not in leave_out}
+    return {"kind": type(task).__name__, "file": file, **kept}
 
 
 def read(

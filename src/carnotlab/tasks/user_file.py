@@ -4,16 +4,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
 from carnotlab.core.data import Data
-from carnotlab.core.errors import require
 from carnotlab.tasks.base import Task
 from carnotlab.tasks.checking import require_choice, require_whole
 from carnotlab.tasks.preparation import Preparation
 from carnotlab.tasks.preparing import Prepared, prepare
-from carnotlab.tasks.reading import MAX_BYTES, MissingRows, file_digest, read, resolved
+from carnotlab.tasks.reading import (
+    MAX_BYTES,
+    MissingRows,
+    described_by_content,
+    file_digest,
+    read,
+    require_unchanged,
+    resolved,
+)
 from carnotlab.tasks.standardising import Standardise
 
 
@@ -42,15 +48,7 @@ class FileTask(Task):
 
     def __describe__(self) -> dict[str, Any]:
         """Name the content by its digest, and the file without its folder."""
-        return {
-            "kind": "FileTask",
-            "file": Path(self.path).name,
-            "sha256": self.sha256,
-            "target": self.target,
-            "features": self.features,
-            "missing": self.missing,
-            "preparation": self.preparation,
-        }
+        return described_by_content(self, leave_out=("max_bytes",))
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -84,11 +82,11 @@ class FileTask(Task):
 
 @lru_cache(maxsize=2)  # each may be as large as max_bytes
 def _load(task: FileTask) -> Prepared:
-    require(
-        file_digest(task.path, max_bytes=task.max_bytes) == task.sha256,
-        f"'{task.path}', which has changed since it was described",
-        "the same content",
-        "describe it again with from_file",
+    require_unchanged(
+        task.path,
+        task.sha256,
+        max_bytes=task.max_bytes,
+        instead="describe it again with from_file",
     )
     raw = read(
         task.path,
@@ -133,6 +131,7 @@ def from_file(
             where there are such, and the mend.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder) / "flowers.csv"
     ...     _ = file.write_text("length,kind\n" + "1.0,rose\n2.0,lily\n" * 5)

@@ -99,11 +99,10 @@ def _at_rate(experiment: Experiment, rate: Any) -> Experiment:
 
 @lru_cache(maxsize=8)
 def _program(experiment: Experiment, measures: tuple[Measure, ...]) -> Callable[..., Any]:
-
-    measure = recorder(measures, experiment.training.loss)
+    measured = recorder(measures, experiment.training.loss)
 
     def record(model: Model, now: Any, start: Any, data: Data) -> tuple[dict[str, Any], Any]:
-        return measure(model, now, start, data), now
+        return measured(model, now, start, data), now
 
     def member(weights: Any, key: Any, data: Data, rates: Any) -> Any:
         def phase(weights: Any, given: tuple[Any, Data, Any]) -> tuple[Any, Any]:

@@ -8,8 +8,8 @@ from carnotlab.runs.run import RunResult
 from carnotlab.studies.double_descent.curves import (
     TEST_ERROR,
     TRAIN_ERROR,
+    by_size,
     curves,
-    labelled,
     sizes_of,
     with_wrong_labels,
 )
@@ -34,8 +34,8 @@ ALL = np.arange(2)
 def run_of(test: list[float], train: list[float], theory: list[float] | None = None) -> RunResult:
     sizes = tuple(2**index for index in range(len(test)))
     both = np.array([test, test])
-    seen = labelled(sizes, {TEST_ERROR: both, TRAIN_ERROR: np.array([train, train])})
-    told = xr.Dataset() if theory is None else labelled(sizes, {TEST_ERROR: np.array([theory])})
+    seen = by_size(sizes, {TEST_ERROR: both, TRAIN_ERROR: np.array([train, train])})
+    told = xr.Dataset() if theory is None else by_size(sizes, {TEST_ERROR: np.array([theory])})
     return RunResult(told if theory is None else told.isel(seed=0), seen, (), 0.0)
 
 

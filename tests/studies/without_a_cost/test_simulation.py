@@ -7,12 +7,12 @@ import pytest
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance
+from carnotlab.studies.judging import judge
 from carnotlab.studies.without_a_cost.simulation import (
     Found,
     Simulation,
     apart,
     course_apart,
-    judge,
     level,
     slope,
 )
@@ -47,7 +47,7 @@ def test_keys_change_with_the_description_and_roles_follow_labels():
     assert Made(0.5).key != Made(0.6).key
     assert Made(0.5).key == Made(0.5).key
     tolerance = Tolerance(PAIR, 0.1, "why")
-    judgements = [judge(label, "made", tolerance, apart(PAIR)) for label in ("a", "control: a")]
+    judgements = [judge(label, tolerance, "made", apart(PAIR)) for label in ("a", "control: a")]
     assert [each.role for each in judgements] == ["test", "control"]
 
 

@@ -8,13 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jaxtyping import Array, Float
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch
 from carnotlab.core.precision import precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.training import Training
 from carnotlab.measures.modes import end_to_end_map
 from carnotlab.measures.weights import pair_imbalance
@@ -81,12 +80,7 @@ class ContourRun(Computable):
             found = [self._member(seed, path, model, velocity) for seed in self.seeds]
         work, total, imbalance = (np.array(part) for part in zip(*found, strict=True))
         coords = {"seed": list(self.seeds)}
-        observation = xr.Dataset(
-            {
-                CIRCULATION.name: CIRCULATION.label(work, ("seed",), coords),
-                WORK.name: WORK.label(total, ("seed",), coords),
-            }
-        )
+        observation = labelled({CIRCULATION: work, WORK: total}, ("seed",), coords)
         prediction = CIRCULATION.label(self.closed_form).to_dataset()
         check = Check(
             "balanced layers",

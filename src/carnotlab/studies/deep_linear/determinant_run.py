@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jaxtyping import Array, Float
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Data
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.measures.base import Measure, State
@@ -77,14 +76,11 @@ class DeterminantRun(Computable):
         square = wanted.shape[0] == wanted.shape[1]
         sign = float(np.linalg.slogdet(wanted)[0]) if square else 0.0
         targets = np.asarray(task.data().train.y)
-        prediction = xr.Dataset(
+        prediction = labelled(
             {
-                quantity.name: quantity.label(value)
-                for quantity, value in (
-                    (STUCK_LOSS, 0.5 * strengths[-1] ** 2),
-                    (NOTHING, 0.5 * np.mean(np.sum(targets**2, axis=1))),
-                    (TASK_SIGN, sign),
-                )
+                STUCK_LOSS: 0.5 * strengths[-1] ** 2,
+                NOTHING: 0.5 * np.mean(np.sum(targets**2, axis=1)),
+                TASK_SIGN: sign,
             }
         )
         rule = experiment.training.rule

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Data
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure, State
 from carnotlab.measures.losses import batch_loss, train_loss
@@ -118,12 +118,7 @@ def _saddles(experiment: Experiment) -> xr.Dataset:
     unreached = 0.5 * float(np.sum(np.sort(strengths)[: len(strengths) + 1 - len(sequence)] ** 2))
     losses = [floor + unreached + point.excess for point in sequence]
     values = [hessian_eigenvalues(strengths, point.learned, widths) for point in sequence]
-    return xr.Dataset(
-        {
-            SADDLE_LOSS.name: SADDLE_LOSS.label(losses),
-            SADDLE_CURVATURES.name: SADDLE_CURVATURES.label(np.stack(values)),
-        }
-    )
+    return labelled({SADDLE_LOSS: losses, SADDLE_CURVATURES: np.stack(values)})
 
 
 def plateau_times(

@@ -20,7 +20,7 @@ from carnotlab.theories.deep_linear.matrix_riccati import TwoLayerCourse
 from carnotlab.theories.deep_linear.prior_knowledge import (
     PriorKnowledge,
     course_on_task,
-    labelled,
+    seen_in_task,
     two_layers,
 )
 from carnotlab.training.train import train
@@ -102,7 +102,7 @@ class TaskSwitch(Computable):
             self._predicted(first, second) for first, second in two_layers(self.before, start)
         ]
         clock = self._clock()
-        prediction = labelled(self.after.task, courses, {"time": clock})
+        prediction = seen_in_task(self.after.task, courses, {"time": clock})
         checks = theory.check(self.before, start)
         measures = theory.measures(self.after)
         learned = train(self.before, (*measures, *layers), self.seeds)

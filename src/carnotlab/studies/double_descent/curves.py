@@ -1,13 +1,14 @@
 """Test error over a size, of networks or of samples, for several draws: what such runs share."""
 
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.data import Data
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.estimators.linear_baseline import baseline_errors
 from carnotlab.runs.run import RunResult
 from carnotlab.tasks.drawing import generator, sealed
@@ -26,12 +27,10 @@ BASELINE = Quantity(
 )
 
 
-def labelled(sizes: tuple[int, ...], variables: dict[Quantity, Curves]) -> xr.Dataset:
+def by_size(sizes: tuple[int, ...], variables: Mapping[Quantity, Curves]) -> xr.Dataset:
     """Return curves ``[seed, size]``, and what else is given, as one labelled array each."""
-    parts = [quantity.label(values, ("seed",)) for quantity, values in variables.items()]
-    members = range(len(parts[0]))
-    coords: dict[str, Any] = {"size": list(sizes), "seed": list(members)}
-    return xr.merge(parts).assign_coords(coords)
+    members = range(len(next(iter(variables.values()))))
+    return labelled(variables, ("seed",), {"size": list(sizes), "seed": list(members)})
 
 
 def curves(result: RunResult, quantity: Quantity = TEST_ERROR) -> Curves:

@@ -19,7 +19,13 @@ from carnotlab.studies.double_descent.judging import (
     name_in,
 )
 from carnotlab.studies.double_descent.network_curve import NetworkCurve
-from carnotlab.studies.double_descent.sizes import SizeSettings, arms_with_theory, at_full_size
+from carnotlab.studies.double_descent.sizes import (
+    FULL_LINEAR_SAMPLES,
+    LINEAR_SAMPLES,
+    SizeSettings,
+    arms_with_theory,
+    at_full_size,
+)
 from carnotlab.studies.study import (
     Arm,
     Count,
@@ -40,7 +46,7 @@ class InSamplesSettings(SizeSettings, frozen=True, kw_only=True):
     ``networks``, for ``steps``.
     """
 
-    linear_samples: tuple[Count, ...] = (15, 30, 45, 75, 100, 150, 300)
+    linear_samples: tuple[Count, ...] = LINEAR_SAMPLES
     features: Count = 300
     feature_samples: tuple[Count, ...] = (30, 75, 150, 220, 300, 400, 600, 950)
     networks: tuple[str, ...] = ()
@@ -72,7 +78,7 @@ class DoubleDescentInSamples(Study):
             return InSamplesSettings()
         return at_full_size(
             InSamplesSettings(
-                linear_samples=(20, 40, 60, 80, 90, 110, 120, 150, 200, 400),
+                linear_samples=FULL_LINEAR_SAMPLES,
                 feature_samples=(30, 75, 150, 200, 250, 300, 350, 450, 600, 950),
                 networks=("mnist_20k_5k",),
             )

@@ -19,7 +19,12 @@ from carnotlab.studies.double_descent.judging import (
     name_in,
 )
 from carnotlab.studies.double_descent.network_curve import NetworkCurve
-from carnotlab.studies.double_descent.sizes import WidthSettings, arms_with_theory, at_full_size
+from carnotlab.studies.double_descent.sizes import (
+    FULL_FEATURES,
+    WidthSettings,
+    arms_with_theory,
+    at_full_size,
+)
 from carnotlab.studies.study import (
     Arm,
     Count,
@@ -70,7 +75,7 @@ class DoubleDescentInWidth(Study):
         return at_full_size(
             InWidthSettings(
                 inputs=(20, 40, 60, 80, 90, 110, 120, 150, 200, 400, 1000),
-                features=(20, 50, 100, 150, 200, 250, 300, 350, 450, 600, 1000, 3000),
+                features=FULL_FEATURES,
                 widths=(4, 6, 8, 12, 16, 24, 32, 48, 96, 192, 384),
                 steps=1600,
                 fall=True,

@@ -24,7 +24,14 @@ from carnotlab.studies.double_descent.judging import (
 from carnotlab.studies.double_descent.network_curve import VALIDATION_ERROR, NetworkCurve
 from carnotlab.studies.double_descent.peaks import distance_from_theory, peak_of, rise_at
 from carnotlab.studies.double_descent.removed_panels import draw_removed
-from carnotlab.studies.double_descent.sizes import WidthSettings, arms_with_theory, at_full_size
+from carnotlab.studies.double_descent.sizes import (
+    FULL_FEATURES,
+    FULL_LINEAR_SAMPLES,
+    LINEAR_SAMPLES,
+    WidthSettings,
+    arms_with_theory,
+    at_full_size,
+)
 from carnotlab.studies.study import (
     Arm,
     Count,
@@ -62,7 +69,7 @@ class RemovedSettings(WidthSettings, frozen=True, kw_only=True):
     seed.
     """
 
-    linear_samples: tuple[Count, ...] = (15, 30, 45, 75, 100, 150, 300)
+    linear_samples: tuple[Count, ...] = LINEAR_SAMPLES
     decays: tuple[Positive, ...] = ()
 
 
@@ -89,8 +96,8 @@ class DoubleDescentRemoved(Study):
             return RemovedSettings()
         return at_full_size(
             RemovedSettings(
-                linear_samples=(20, 40, 60, 80, 90, 110, 120, 150, 200, 400),
-                features=(20, 50, 100, 150, 200, 250, 300, 350, 450, 600, 1000, 3000),
+                linear_samples=FULL_LINEAR_SAMPLES,
+                features=FULL_FEATURES,
                 widths=(4, 6, 8, 12, 16, 24, 32, 48, 96),
                 decays=(0.001, 0.003, 0.01),
                 steps=1600,

@@ -19,7 +19,7 @@ from carnotlab.studies.double_descent.curves import (
     TEST_ERROR,
     TRAIN_ERROR,
     baselines,
-    labelled,
+    by_size,
     least_norm_and_ridge,
     with_wrong_labels,
 )
@@ -70,7 +70,7 @@ class FeatureCurve(Computable):
                     progress((seed + index / len(self.sizes)) / self.seeds)
                 found[:, seed, index] = self._fit(data, seed, size)
         test, train, chosen = found
-        observation = labelled(
+        observation = by_size(
             self.sizes,
             {
                 TEST_ERROR: test,
@@ -156,10 +156,10 @@ class SphereCurve(Computable):
                     random = np.random.default_rng([seed, draw, *shape, 17])
                     found[:, seed, draw, index] = self._fit(random, *shape, ridge)
         test, train, ridge = found.mean(axis=2)
-        observation = labelled(
+        observation = by_size(
             self.sizes, {TEST_ERROR: test, TRAIN_ERROR: train, CHOSEN_ERROR: ridge}
         )
-        prediction = labelled(
+        prediction = by_size(
             self.sizes, {TEST_ERROR: predicted[:1], CHOSEN_ERROR: predicted[1:]}
         ).isel(seed=0, drop=True)
         check = Check(

@@ -23,7 +23,8 @@ from carnotlab.studies.double_descent.peaks import (
     rise_at,
     trough_over_peak,
 )
-from carnotlab.studies.study import Judgement, Results, Statistic, role_of
+from carnotlab.studies.judging import judge
+from carnotlab.studies.study import Judgement, Results, Statistic
 
 LINEAR, SPHERE = "least squares", "random features, sphere"
 MISTAKEN = "control: least squares, samples mistaken"
@@ -63,10 +64,7 @@ def judgements_of(
     def of(
         tolerance: Tolerance, kind: Callable[[RunResult], Statistic], name: str = ""
     ) -> Judgement:
-        shown = name or label
-        return Judgement(
-            shown, role_of(shown), tolerance, (label,), lambda results: kind(results[label])
-        )
+        return judge(name or label, tolerance, label, kind)
 
     if label in (LINEAR, MISTAKEN):
         found = [of(THEORY, lambda run: distance_from_theory(run, thresholds.linear))]

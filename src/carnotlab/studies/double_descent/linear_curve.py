@@ -13,7 +13,7 @@ from carnotlab.studies.double_descent.curves import (
     CHOSEN_ERROR,
     TEST_ERROR,
     TRAIN_ERROR,
-    labelled,
+    by_size,
     least_norm_and_ridge,
 )
 from carnotlab.theories.high_dimensional.optimal_ridge import (
@@ -60,7 +60,7 @@ class LinearCurve(Computable):
                 for index, size in enumerate(self.sizes):
                     found[:, seed, draw, index] = self._solve(seed, draw, size)
         test, train, ridge = found.mean(axis=2)
-        observation = labelled(
+        observation = by_size(
             self.sizes, {TEST_ERROR: test, TRAIN_ERROR: train, CHOSEN_ERROR: ridge}
         )
         inputs, samples = (np.array(each, dtype=float) for each in self._shapes())
@@ -68,7 +68,7 @@ class LinearCurve(Computable):
         best = optimally_regularized_excess(
             self.shifted * samples / inputs, noise_variance=self.noise
         )
-        prediction = labelled(self.sizes, {TEST_ERROR: plain[None], CHOSEN_ERROR: best[None]})
+        prediction = by_size(self.sizes, {TEST_ERROR: plain[None], CHOSEN_ERROR: best[None]})
         close = min(abs(n - p) for n, p in zip(*self._shapes(), strict=True))
         checks = (
             Check(

@@ -28,7 +28,7 @@ from carnotlab.studies.double_descent.curves import (
     TEST_ERROR,
     TRAIN_ERROR,
     baselines,
-    labelled,
+    by_size,
     with_wrong_labels,
 )
 from carnotlab.tasks.cifar10 import ImageSubset
@@ -147,7 +147,7 @@ class NetworkCurve(Computable):
         chosen = validation.argmin(axis=-1)
         stopped = np.take_along_axis(course, chosen[..., None], axis=-1)[..., 0]
         linear = np.stack([baselines(self.draw(seed)) for seed in range(self.seeds)])
-        observation = labelled(
+        observation = by_size(
             self.sizes,
             {
                 TEST_ERROR: course[..., -1],

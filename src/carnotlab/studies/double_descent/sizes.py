@@ -17,6 +17,12 @@ ON_SPHERE: dict[Axis, tuple[int, ...]] = {
 }
 """Numbers of features or samples on a sphere, in twentieths of its dimension; those of the other
 kind are three times the dimension, which is where the threshold lies."""
+LINEAR_SAMPLES = (15, 30, 45, 75, 100, 150, 300)
+"""Numbers of samples of least squares, around a threshold at 60 inputs."""
+FULL_LINEAR_SAMPLES = (20, 40, 60, 80, 90, 110, 120, 150, 200, 400)
+"""The same around the 100 inputs of the full size."""
+FULL_FEATURES = (20, 50, 100, 150, 200, 250, 300, 350, 450, 600, 1000, 3000)
+"""Numbers of random features of images at the full size, around a threshold at 300 samples."""
 
 
 class SizeSettings(Settings, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from carnotlab.measures.base import Measure, State
 from carnotlab.networks.initialisation import Balanced
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
-from carnotlab.studies.double_descent.curves import TEST_ERROR, labelled
+from carnotlab.studies.double_descent.curves import TEST_ERROR, by_size
 from carnotlab.studies.linear_networks import one_layer
 from carnotlab.theories.high_dimensional.regression_course import regression_course
 from carnotlab.training.width_sweep import train_widths
@@ -95,8 +95,8 @@ class TwoScaleRun(Computable):
             noise_variance=self.noise,
             rate=self.rate,
         )
-        observation = labelled(self.times, {TEST_ERROR: found["excess"].values[0]})
-        prediction = labelled(self.times, {TEST_ERROR: course.excess[None]})
+        observation = by_size(self.times, {TEST_ERROR: found["excess"].values[0]})
+        prediction = by_size(self.times, {TEST_ERROR: course.excess[None]})
         check = Check(
             "many features",
             "features of each scale are many: 10 over their number",

@@ -11,7 +11,7 @@ import xarray as xr
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import Minibatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy
@@ -122,14 +122,12 @@ class InformationRun(Computable):
         quantities = (
             SHARE_OF_UNIFORM, ERROR_BOUND, STOCHASTIC_ERROR, BITS_MOVED, TRAIN_ERROR, TEST_ERROR,
         )  # fmt: skip
-        observation = xr.Dataset(
-            {
-                quantity.name: quantity.label(np.array(column), ("seed",))
-                for quantity, column in zip(quantities, zip(*rows, strict=True), strict=True)
-            }
+        found = dict(zip(quantities, zip(*rows, strict=True), strict=True))
+        observation = labelled(
+            {**found, CODELENGTH: blocks},
+            ("seed",),
+            {"seed": list(self.seeds), "block": list(ends)},
         )
-        observation[CODELENGTH.name] = CODELENGTH.label(np.stack(blocks), ("seed",))
-        observation = observation.assign_coords(seed=list(self.seeds), block=list(ends))
         return RunResult(xr.Dataset(), observation, (), time.perf_counter() - began)
 
     def _data(self, seed: int) -> Data:
@@ -193,18 +191,8 @@ class GoldRun(Computable):
         codes, information, evidence = np.array(found).T
         capacity = np.full(self.members, expected_information(a, *own))
         return RunResult(
-            xr.Dataset(
-                {
-                    EVIDENCE.name: EVIDENCE.label(evidence, ("seed",)),
-                    INFORMATION.name: INFORMATION.label(capacity, ("seed",)),
-                }
-            ),
-            xr.Dataset(
-                {
-                    EVIDENCE.name: EVIDENCE.label(codes, ("seed",)),
-                    INFORMATION.name: INFORMATION.label(information, ("seed",)),
-                }
-            ),
+            labelled({EVIDENCE: evidence, INFORMATION: capacity}, ("seed",)),
+            labelled({EVIDENCE: codes, INFORMATION: information}, ("seed",)),
             (Check("data of the model", "targets are drawn from the prior: 0 if so", 0.0, 0.0),),
             time.perf_counter() - began,
         )

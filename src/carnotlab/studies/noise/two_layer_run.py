@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Array
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Data
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
@@ -106,12 +105,8 @@ class TwoLayerRun(Computable):
         mean = np.asarray(seen[PRODUCT.name].values)[:, -8:].mean(axis=1)
         seen[END_MODES.name] = END_MODES.label(np.linalg.svd(mean, compute_uv=False), ("seed",))
         shrunk = shrunk_modes(np.array(STRENGTHS), keep, self.hidden)
-        prediction = xr.Dataset(
-            {
-                PRODUCT.name: PRODUCT.label(courses, ("seed", "time"), {"time": times}),
-                END_MODES.name: END_MODES.label(shrunk),
-            }
-        )
+        prediction = labelled({PRODUCT: courses}, ("seed", "time"), {"time": times})
+        prediction[END_MODES.name] = END_MODES.label(shrunk)
         check = Check(
             "noise known", "difference of the keep that is assumed", abs(keep - self.keep), 0.0
         )

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from carnotlab.core.data import Data
 from carnotlab.core.precision import Precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import Minibatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy
@@ -215,7 +215,6 @@ class EquivalenceRun(Computable):
         chosen = outputs.transpose("setting", "seed", "time", "test_sample", "output").values
         wanted = np.argmax(np.asarray(self.task.data().test.y), axis=-1)
         right = np.argmax(chosen, axis=-1) == wanted
-        dims = ("seed", "time")
         coords = {"time": seen["time"], "seed": seen["seed"], "variant": list(self.variants)}
         found = {
             FUNCTION_GAP: np.stack(gaps, axis=-1),
@@ -227,9 +226,7 @@ class EquivalenceRun(Computable):
                 outputs.sel(setting="recursion, rescaled") - outputs.sel(setting="recursion")
             )
             found[RESCALING_GAP] = apart.max(("test_sample", "output"), skipna=False).values
-        return xr.Dataset(
-            {each.name: each.label(values, dims) for each, values in found.items()}, coords
-        )
+        return labelled(found, ("seed", "time"), coords)
 
     def _predicted(self, seen: xr.Dataset) -> xr.Dataset:
         r"""Predict no gap; and by the scale :math:`A_t` the norm of weights that grow."""
@@ -239,7 +236,5 @@ class EquivalenceRun(Computable):
             scale = without_decay(self.rates, self.decay, self.momentum).log2_scale
         else:
             scale = np.log2(np.cumprod([1.0, *(1.0 - self.rates * self.decay)]))
-        return xr.Dataset(
-            {LOG2_NORM.name: LOG2_NORM.label(own - scale[times], ("seed", "time"))},
-            {"time": seen["time"], "seed": seen["seed"]},
-        )
+        clock = {"time": seen["time"], "seed": seen["seed"]}
+        return labelled({LOG2_NORM: own - scale[times]}, ("seed", "time"), clock)

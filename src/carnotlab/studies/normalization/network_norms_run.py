@@ -6,14 +6,13 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jaxtyping import Array, Float
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Data
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import Precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import Minibatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy
@@ -163,17 +162,11 @@ class NetworkNormsRun(Computable):
             ANGLE_RATIO: angle / ends[0].angle,
             COURSE: norms,
         }
-        observation = xr.Dataset(
-            {
-                quantity.name: quantity.label(values, ("seed", "time")[: values.ndim])
-                for quantity, values in found.items()
-            },
-            {"time": seen["time"], "seed": seen["seed"]},
-        )
+        clock = {"time": seen["time"], "seed": seen["seed"]}
+        observation = labelled(found, ("seed", "time"), clock)
         observation[MEAN_SHARE.name] = seen[MEAN_SHARE.name]
-        prediction = xr.Dataset(
-            {COURSE.name: COURSE.label(np.array([end.norm for end in ends]), ("seed",))},
-            attrs={"relaxation": relaxation_steps(self.rate, self.decay, self.momentum)},
+        prediction = labelled({COURSE: [end.norm for end in ends]}, ("seed",)).assign_attrs(
+            relaxation=relaxation_steps(self.rate, self.decay, self.momentum)
         )
         share = float(np.mean(seen[MEAN_SHARE.name].values[:, late]))
         checks = (

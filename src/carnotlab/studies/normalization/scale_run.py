@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from carnotlab.core.precision import Precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import Minibatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy
@@ -122,14 +122,10 @@ class ScaleRun(Computable):
             VARIANT_LOSS: seen[TRAIN_LOSS.name].values,
             NORM: np.sqrt(np.sum(norms**2, axis=-1)),
         }
-        dims = ("seed", "time")
-        coords = {"time": seen["time"], "seed": seen["seed"], "variant": labels}
-        observation = xr.Dataset(
-            {
-                quantity.name: quantity.label(np.moveaxis(each, 0, -1), dims)
-                for quantity, each in found.items()
-            },
-            coords,
+        observation = labelled(
+            {quantity: np.moveaxis(each, 0, -1) for quantity, each in found.items()},
+            ("seed", "time"),
+            {"time": seen["time"], "seed": seen["seed"], "variant": labels},
         )
         return RunResult(
             self._predicted(observation),
@@ -146,4 +142,4 @@ class ScaleRun(Computable):
         own = seen[NORM.name].isel(variant=0).values
         scales = np.array([each.scale for each in self.settings])
         norms = own[..., None] * np.where(seen["time"].values[:, None] > 0, scales, 1.0)
-        return xr.Dataset({NORM.name: NORM.label(norms, ("seed", "time"))}, seen.coords)
+        return labelled({NORM: norms}, ("seed", "time"), seen.coords)

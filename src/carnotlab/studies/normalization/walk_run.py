@@ -4,11 +4,10 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.theories.scale_invariance.invariance import autocorrelation, drift
@@ -62,22 +61,12 @@ class WalkRun(Computable):
             ANGLE: np.sqrt((turned**2).mean(axis=(0, 2))),
         }
         course = norm_course(times, start, self.rate, self.decay, square, momentum)
-        observation = xr.Dataset(
-            {
-                quantity.name: quantity.label(values, ("seed", "time")[: values.ndim])
-                for quantity, values in seen.items()
-            },
-            {"time": times, "seed": np.arange(self.seeds)},
+        observation = labelled(
+            seen, ("seed", "time"), {"time": times, "seed": np.arange(self.seeds)}
         )
-        prediction = xr.Dataset(
-            {
-                WALK_NORM.name: WALK_NORM.label(course, ("time",)),
-                FOURTH.name: FOURTH.label(end.norm),
-                ANGLE.name: ANGLE.label(end.angle),
-            },
-            {"time": times},
-            {"relaxation": relaxation_steps(self.rate, self.decay, momentum)},
-        )
+        prediction = labelled(
+            {WALK_NORM: course, FOURTH: end.norm, ANGLE: end.angle}, ("time",), {"time": times}
+        ).assign_attrs(relaxation=relaxation_steps(self.rate, self.decay, momentum))
         checks = (
             Check(
                 "noise dominates",

@@ -1,6 +1,5 @@
 """Is it better to replay a few examples or to meet each once, and how much replay is right?"""
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from matplotlib.figure import Figure
@@ -9,6 +8,7 @@ from rich.table import Table
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance
 from carnotlab.estimators.linear_baseline import KINDS
+from carnotlab.studies.judging import judge
 from carnotlab.studies.online_learning.real_replay_run import (
     BASELINE,
     WAYS,
@@ -37,10 +37,8 @@ from carnotlab.studies.study import (
     Results,
     Settings,
     Size,
-    Statistic,
     Study,
     StudyResult,
-    role_of,
 )
 from carnotlab.studies.style import headline
 from carnotlab.theories.online_learning.replay import best_epochs
@@ -141,17 +139,6 @@ class ReplayOrOnline(Study):
         least = Tolerance(OVERFIT, 0.1, "a tenth of the least error is not worth stopping for")
         loss = Tolerance(LOSS, 0.02, "one standard error of 400 images, of which a fifth are wrong")
         few, noisy = REPLAY.format(own.ratios[0]), own.label_noise[-1]
-
-        def judge(
-            label: str, tolerance: Tolerance, arms: tuple[str, ...], error: Callable[..., Statistic]
-        ) -> Judgement:
-            return Judgement(
-                label,
-                role_of(label),
-                tolerance,
-                arms,
-                lambda results: error(*(results[arm] for arm in arms)),
-            )
 
         last = len(own.reliability) - 1
         found = [

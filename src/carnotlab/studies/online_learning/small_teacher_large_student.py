@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance
+from carnotlab.studies.judging import judge
 from carnotlab.studies.online_learning.committee_errors import (
-    Error,
     course,
     end,
     growth,
@@ -40,7 +40,6 @@ from carnotlab.studies.study import (
     Size,
     Study,
     StudyResult,
-    role_of,
 )
 from carnotlab.studies.style import headline
 
@@ -135,11 +134,6 @@ class SmallTeacherLargeStudent(Study):
         narrow, wide = (STUDENT.format(width) for width in (min(own.widths), max(own.widths)))
         slight = SLIGHT.format(UNITS)
         kinds = [*(STUDENT.format(width) for width in own.widths), slight]
-
-        def judge(label: str, tolerance: Tolerance, arm: str, error: Error) -> Judgement:
-            return Judgement(
-                label, role_of(label), tolerance, (arm,), lambda results: error(results[arm])
-            )
 
         return (
             *(

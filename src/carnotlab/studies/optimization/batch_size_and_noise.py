@@ -5,6 +5,7 @@ from typing import ClassVar
 from matplotlib.figure import Figure
 
 from carnotlab.core.verdicts import Tolerance
+from carnotlab.studies.judging import judge
 from carnotlab.studies.optimization.batch_errors import (
     drop_apart,
     kurtosis_apart,
@@ -20,7 +21,6 @@ from carnotlab.studies.optimization.batch_panels import (
     draw_steps,
     draw_variances,
 )
-from carnotlab.studies.optimization.judging import judge
 from carnotlab.studies.optimization.linear_scaling_run import LOSS, LinearScalingRun
 from carnotlab.studies.optimization.noise_scale_run import (
     DROP,

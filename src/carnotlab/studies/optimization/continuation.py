@@ -10,13 +10,13 @@ from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.errors import mean_of
+from carnotlab.studies.judging import judge
 from carnotlab.studies.optimization.continuation_panels import (
     draw_basins,
     draw_landscape,
     draw_parity,
 )
 from carnotlab.studies.optimization.frequency_run import FREQUENCY, FrequencyRun, Way
-from carnotlab.studies.optimization.judging import judge
 from carnotlab.studies.optimization.parity_run import WRONG, ParityRun
 from carnotlab.studies.study import (
     Arm,

@@ -13,7 +13,7 @@ from carnotlab.core.assumptions import Check
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import Adam, GradientDescent, Rule
-from carnotlab.experiment.times import At, Evenly
+from carnotlab.experiment.times import Evenly
 from carnotlab.experiment.training import Training
 from carnotlab.measures.losses import TRAIN_LOSS, train_loss
 from carnotlab.networks.activations import Sigmoid
@@ -147,19 +147,17 @@ class DeepAutoencoderRun(Computable):
         Float[np.ndarray, "seed time"],
         Float[np.ndarray, " seed"],
     ]:
-        times = np.unique(np.rint(np.linspace(0, self.budget, self.records)))
         experiments: dict[str, Experiment] = {}
         for rate in self.rates:
             rule: Rule = GradientDescent(rate, 0.9 if self.method == "momentum" else 0.0)
             if self.method == "Adam":
                 rule = Adam(rate)
-            training = Training(
-                rule, self.budget, record=At(tuple(times.tolist())), precision="float64"
-            )
+            record = Evenly(self.records)
+            training = Training(rule, self.budget, record=record, precision="float64")
             experiments[f"{rate:g}"] = replace(self.experiment, training=training)
         began = time.perf_counter()
         seen = train_sweep(experiments, (train_loss,), self.seeds, progress=progress)
         took = (time.perf_counter() - began) / len(self.rates) / len(self.seeds)
         losses = np.moveaxis(np.asarray(seen[TRAIN_LOSS.name].values), 0, -1)
-        spent = np.tile(times, (len(self.seeds), 1))
+        spent = np.tile(seen["time"].values, (len(self.seeds), 1))
         return losses, spent, np.full(len(self.seeds), took)

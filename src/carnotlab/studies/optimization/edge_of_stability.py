@@ -14,9 +14,9 @@ from carnotlab.measures.losses import TRAIN_LOSS
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.errors import mean_apart, mean_of, observed
+from carnotlab.studies.judging import judge
 from carnotlab.studies.optimization.edge_panels import draw_edges, draw_losses
 from carnotlab.studies.optimization.edge_run import RATIO, EdgeRun, digits_task, smooth_network
-from carnotlab.studies.optimization.judging import judge
 from carnotlab.studies.study import (
     Arm,
     Count,

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from carnotlab.core.assumptions import Check
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import loss_function
 from carnotlab.experiment.rules import Adam
@@ -154,10 +154,4 @@ def _adam(experiment: Experiment, rule: Adam, seeds: tuple[int, ...]) -> xr.Data
 
         top, losses = jax.jit(jax.vmap(member))(start)
     times = {"seed": list(seeds), "time": every * np.arange(1, len(training.times))}
-    return xr.Dataset(
-        {
-            SHARPNESS.name: SHARPNESS.label(top, ("seed", "time")),
-            TRAIN_LOSS.name: TRAIN_LOSS.label(losses, ("seed", "time")),
-        },
-        times,
-    )
+    return labelled({SHARPNESS: top, TRAIN_LOSS: losses}, ("seed", "time"), times)

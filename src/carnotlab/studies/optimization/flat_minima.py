@@ -11,6 +11,7 @@ from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.errors import mean_of
+from carnotlab.studies.judging import judge
 from carnotlab.studies.optimization.flatness_panels import (
     draw_change,
     draw_measures,
@@ -26,7 +27,6 @@ from carnotlab.studies.optimization.flatness_run import (
     TRACES,
     FlatnessRun,
 )
-from carnotlab.studies.optimization.judging import judge
 from carnotlab.studies.study import (
     Arm,
     Count,

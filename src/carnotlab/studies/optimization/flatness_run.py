@@ -9,14 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import FullBatch, Minibatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import Loss, loss_function
@@ -116,15 +115,8 @@ class FlatnessRun(Computable):
         prediction = PREDICTED.label(
             seen[PREDICTED.name], ("seed",), {"scale": list(self.scales)}
         ).to_dataset()
-        observation = xr.Dataset(
-            {
-                FLATNESS.name: FLATNESS.label(seen[FLATNESS.name], ("seed",), coords),
-                BY_UNITS.name: BY_UNITS.label(seen[BY_UNITS.name], ("seed",)),
-                CHANGE.name: CHANGE.label(seen[CHANGE.name], ("seed",)),
-                HELD_OUT.name: HELD_OUT.label(seen[HELD_OUT.name], ("seed",)),
-                TRACES.name: TRACES.label(seen[TRACES.name], ("seed",)),
-            }
-        )
+        observed = (FLATNESS, BY_UNITS, CHANGE, HELD_OUT, TRACES)
+        observation = labelled({each: seen[each.name] for each in observed}, ("seed",), coords)
         check = Check(
             "homogeneous activations",
             "activations that are not homogeneous of degree one; 0 if none",

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance
+from carnotlab.studies.judging import judge
 from carnotlab.studies.optimization.deep_autoencoder_run import (
     LINEAR,
     DeepAutoencoderRun,
@@ -20,7 +21,6 @@ from carnotlab.studies.optimization.deep_errors import (
     ratio_of,
 )
 from carnotlab.studies.optimization.deep_panels import draw_errors
-from carnotlab.studies.optimization.judging import judge
 from carnotlab.studies.study import (
     Arm,
     Count,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import Minibatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
@@ -68,10 +68,5 @@ class LinearScalingRun(Computable):
             if place == 0:
                 scales = seen[NOISE_SCALE.name].values
         coords = {"batch": np.array(self.batches, dtype=float)}
-        observation = xr.Dataset(
-            {
-                LOSS.name: LOSS.label(losses, ("seed",), coords),
-                SCALES.name: SCALES.label(scales, ("seed",)),
-            }
-        )
+        observation = labelled({LOSS: losses, SCALES: scales}, ("seed",), coords)
         return RunResult(xr.Dataset(), observation, (), time.perf_counter() - began)

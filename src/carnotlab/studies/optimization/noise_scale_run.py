@@ -4,11 +4,10 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.tasks.drawing import generator
@@ -92,20 +91,10 @@ class NoiseScaleRun(Computable):
         sizes = np.array(self.batches, dtype=float)
         expected = [exact.mean_drop(exact.best_rate(b), b) / full for b in self.batches]
         coords = {"batch": sizes}
-        prediction = xr.Dataset(
-            {
-                SCALE.name: SCALE.label(exact.simple_scale),
-                DROP.name: DROP.label(expected, (), coords),
-                "critical_batch": exact.critical_batch,
-            }
-        )
-        observation = xr.Dataset(
-            {
-                SCALE.name: SCALE.label(estimates, ("seed",)),
-                RATIOS.name: RATIOS.label(ratios, ("seed",)),
-                DROP.name: DROP.label(drops, ("seed",), coords),
-                LINEAR_DROP.name: LINEAR_DROP.label(linear, ("seed",), coords),
-            }
+        prediction = labelled({SCALE: exact.simple_scale, DROP: expected}, coords=coords)
+        prediction["critical_batch"] = exact.critical_batch
+        observation = labelled(
+            {SCALE: estimates, RATIOS: ratios, DROP: drops, LINEAR_DROP: linear}, ("seed",), coords
         )
         return RunResult(prediction, observation, (), time.perf_counter() - began)
 
@@ -171,12 +160,7 @@ class StepsToGoalRun(Computable):
             expected[seed] = floor * (1.0 + ratio / np.array(self.batches))
         coords = {"batch": np.array(self.batches, dtype=float)}
         prediction = NEEDED.label(expected, ("seed",), coords).to_dataset()
-        observation = xr.Dataset(
-            {
-                NEEDED.name: NEEDED.label(needed, ("seed",), coords),
-                SCALED.name: SCALED.label(scaled, ("seed",), coords),
-            }
-        )
+        observation = labelled({NEEDED: needed, SCALED: scaled}, ("seed",), coords)
         check = Check(
             "goal reached",
             "share of batch sizes at which no rate reached the goal",

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from carnotlab.core.data import Batch, Data
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import Minibatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
@@ -80,10 +80,5 @@ class ParityRun(Computable):
             self.seeds,
         )
         wrong, shown = (1.0 - seen[each.name][:, :, 0] for each in (TEST_ACCURACY, TRAIN_ACCURACY))
-        observation = xr.Dataset(
-            {
-                WRONG.name: WRONG.label(wrong, ("seed",)),
-                WRONG_SHOWN.name: WRONG_SHOWN.label(shown, ("seed",)),
-            }
-        )
+        observation = labelled({WRONG: wrong, WRONG_SHOWN: shown}, ("seed",))
         return RunResult(xr.Dataset(), observation, (), time.perf_counter() - began)

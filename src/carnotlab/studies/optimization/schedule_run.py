@@ -13,6 +13,7 @@ from carnotlab.core.assumptions import Check
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
 from carnotlab.core.quantities import Quantity
+from carnotlab.experiment.times import Logarithmically, recorded
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.theories.quadratic_models.least_squares_risk import (
@@ -62,7 +63,8 @@ class LeastSquaresRun(Computable):
     @property
     def times(self) -> Float[np.ndarray, " time"]:
         """Steps looked at, evenly in the logarithm."""
-        return np.unique(np.rint(np.geomspace(1.0, self.steps, self.records))).astype(int)
+        grid = recorded(Logarithmically(self.records), self.steps, whole=True)
+        return grid[1:].astype(int)
 
     def tuned(self, noise: float) -> tuple[Float[np.ndarray, "schedule steps"], list[float]]:
         """Return rates at which each schedule's exact risk at the end is least."""

@@ -10,7 +10,7 @@ from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance
 from carnotlab.runs.run import RunResult
 from carnotlab.studies.errors import observed, predicted
-from carnotlab.studies.optimization.judging import judge
+from carnotlab.studies.judging import judge
 from carnotlab.studies.optimization.schedule_network_run import LOSS, NetworkScheduleRun
 from carnotlab.studies.optimization.schedule_panels import draw_courses, draw_ends, draw_losses
 from carnotlab.studies.optimization.schedule_run import RISK, LeastSquaresRun

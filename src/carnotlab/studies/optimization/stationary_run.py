@@ -8,13 +8,12 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jaxtyping import Array, Float
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.theories.quadratic_models.stationary_state import (
@@ -76,19 +75,10 @@ class StationaryRun(Computable):
             stationary_excess_kurtosis(rate, 1.0, NOISE_KURTOSIS) if plain else float("nan")
             for rate in self.rates
         ]
-        prediction = xr.Dataset(
-            {
-                VARIANCE.name: VARIANCE.label(exact, (), coords),
-                DIFFUSION.name: DIFFUSION.label(diffusion, (), coords),
-                KURTOSIS.name: KURTOSIS.label(tails, (), coords),
-            }
+        prediction = labelled(
+            {VARIANCE: exact, DIFFUSION: diffusion, KURTOSIS: tails}, coords=coords
         )
-        observation = xr.Dataset(
-            {
-                VARIANCE.name: VARIANCE.label(variance, ("seed",), coords),
-                KURTOSIS.name: KURTOSIS.label(kurtosis, ("seed",), coords),
-            }
-        )
+        observation = labelled({VARIANCE: variance, KURTOSIS: kurtosis}, ("seed",), coords)
         checks = (
             Check(
                 "steps settle",

@@ -4,11 +4,11 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
+from carnotlab.core.quantities import labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Logarithmically
@@ -98,12 +98,11 @@ class CourseRun(Computable):
             "time": experiment.training.times,
             "flow_time": ("time", experiment.training.flow_times),
         }
-        observation = xr.Dataset(
-            {
-                quantity.name: quantity.label(seen[quantity.name][:, 0], ("seed", "time"))
-                for quantity in (TRAIN_LOSS, TEST_LOSS)
-            }
-        ).assign_coords({**clocks, "seed": list(seeds)})
+        observation = labelled(
+            {quantity: seen[quantity.name][:, 0] for quantity in (TRAIN_LOSS, TEST_LOSS)},
+            ("seed", "time"),
+            {**clocks, "seed": list(seeds)},
+        )
         prediction = prediction.mean("seed")
         checks = (
             *theory.check(own, own.start(seeds)),

@@ -4,11 +4,10 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Evenly
@@ -89,16 +88,14 @@ class DeepStartRun(Computable):
         halves = np.array([[_half_time(clock, row) for row in rows] for rows in train])
         coords = {"scale": list(self.scales)}
         predicted = [frozen_error(self.inputs, self.samples, scale**2) for scale in self.scales]
-        observation = xr.Dataset(
-            {
-                FROZEN.name: FROZEN.label(frozen.T, ("seed",), coords),
-                HALF_TIME.name: HALF_TIME.label(halves.T, ("seed",), coords),
-            }
-        ).assign_coords(seed=list(range(self.draws)))
-        prediction = FROZEN.label(predicted, (), coords).to_dataset()
+        observation = labelled(
+            {FROZEN: frozen.T, HALF_TIME: halves.T},
+            ("seed",),
+            {**coords, "seed": list(range(self.draws))},
+        )
         e_fold = time_per_e_fold(self.inputs, self.samples)
         later = e_fold * np.log(max(self.scales) / np.array(self.scales))
-        prediction[HALF_TIME.name] = HALF_TIME.label(later, (), coords)
+        prediction = labelled({FROZEN: predicted, HALF_TIME: later}, coords=coords)
         left = float(np.max(train[:, :, -1] / train[:, :, 0]))
         checks = (
             Check(

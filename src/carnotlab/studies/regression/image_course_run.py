@@ -4,10 +4,10 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-import xarray as xr
 
 from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
+from carnotlab.core.quantities import labelled
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.experiment.times import Logarithmically
 from carnotlab.experiment.training import Training
@@ -98,17 +98,18 @@ class ImageCourseRun(Computable):
             "flow_time": ("time", training.flow_times),
             "seed": list(range(self.draws)),
         }
-        observation = xr.Dataset(
-            {q.name: q.label(seen[q.name][:, 0], ("seed", "time")) for q in (TRAIN_LOSS, TEST_LOSS)}
-        ).assign_coords(clocks)
-        prediction = xr.Dataset(
+        observation = labelled(
+            {quantity: seen[quantity.name][:, 0] for quantity in (TRAIN_LOSS, TEST_LOSS)},
+            ("seed", "time"),
+            clocks,
+        )
+        prediction = labelled(
             {
-                q.name: q.label(0.5 * values, ("time",), {"time": training.times})
-                for q, values in (
-                    (TRAIN_LOSS, course.train),
-                    (TEST_LOSS, course.excess + own.noise_variance),
-                )
-            }
+                TRAIN_LOSS: 0.5 * course.train,
+                TEST_LOSS: 0.5 * (course.excess + own.noise_variance),
+            },
+            ("time",),
+            {"time": training.times},
         )
         checks = (
             Check(

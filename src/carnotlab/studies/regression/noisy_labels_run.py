@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.estimators.linear_baseline import linear_baselines
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy
@@ -66,13 +66,14 @@ class NoisyLabelsRun(Computable):
         true = np.argmax(clean.data().train.y, axis=1)
         hits = np.argmax(seen[TRAIN_PREDICTION.name].values, axis=-1) == shown
         right = shown == true
-        variables = {
-            RIGHT.name: RIGHT.label(hits[:, :, right].mean(axis=-1), ("seed", "time")),
-            WRONG.name: WRONG.label(hits[:, :, ~right].mean(axis=-1), ("seed", "time")),
-            ACCURACY.name: ACCURACY.label(seen["test_accuracy"].values, ("seed", "time")),
-        }
-        observation = xr.Dataset(variables).assign_coords(
-            {"time": seen["time"].values, "seed": list(range(self.seeds))}
+        observation = labelled(
+            {
+                RIGHT: hits[:, :, right].mean(axis=-1),
+                WRONG: hits[:, :, ~right].mean(axis=-1),
+                ACCURACY: seen["test_accuracy"].values,
+            },
+            ("seed", "time"),
+            {"time": seen["time"].values, "seed": list(range(self.seeds))},
         )
         if self.noise < 0.5:
             logistic = linear_baselines(task.data(), is_classification=True)[-1]

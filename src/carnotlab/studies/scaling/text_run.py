@@ -9,13 +9,12 @@ from typing import Any, Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jaxtyping import Array, Float
 
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import Minibatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy
@@ -142,15 +141,11 @@ class TextRun(Computable):
             "units": ("cell", [units for units, _ in self.cells]),
             "samples": ("cell", [samples for _, samples in self.cells]),
         }
-        variables = {
-            quantity.name: quantity.label(part, ("seed", "time"))
-            for quantity, part in zip((VALIDATION, TEST), losses, strict=True)
-        }
-        prediction = xr.Dataset(
-            {COUNTED.name: COUNTED.label(counted, ("seed",))},
-            {"seed": list(self.seeds), "order": list(ORDERS)},
+        prediction = labelled(
+            {COUNTED: counted}, ("seed",), {"seed": list(self.seeds), "order": list(ORDERS)}
         )
-        observation = xr.Dataset(variables, coords)
+        parts = dict(zip((VALIDATION, TEST), losses, strict=True))
+        observation = labelled(parts, ("seed", "time"), coords)
         seconds = time.perf_counter() - began
         return RunResult(prediction, observation, checked(observation), seconds)
 

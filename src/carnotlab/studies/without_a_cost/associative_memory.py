@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from carnotlab.core.verdicts import Tolerance
+from carnotlab.studies.judging import judge
 from carnotlab.studies.study import (
     Arm,
     Count,
@@ -39,7 +40,7 @@ from carnotlab.studies.without_a_cost.memory_runs import (
     RecallRun,
     SeparableRun,
 )
-from carnotlab.studies.without_a_cost.simulation import apart, judge, level, seen
+from carnotlab.studies.without_a_cost.simulation import apart, level, seen
 from carnotlab.theories.associative_memory.retrieval import critical_load, first_overlap
 
 RECALL, NOISE, ENERGIES = "recall without noise", "recall under noise", "energy"
@@ -127,25 +128,25 @@ class AssociativeMemory(Study):
         hebb, projection = RULES.index("Hebb"), RULES.index("projection")
         twice = own.ratios.index(2.0)
         return (
-            judge(f"{RECALL}, below capacity", RECALL, OVERLAP, apart(RECALLED, part=below)),
-            judge(f"{RECALL}, first update", RECALL, ONE_STEP, apart(FIRST)),
-            judge(f"control: {RECALL}, beyond capacity as after one update", RECALL, OVERLAP,
+            judge(f"{RECALL}, below capacity", OVERLAP, RECALL, apart(RECALLED, part=below)),
+            judge(f"{RECALL}, first update", ONE_STEP, RECALL, apart(FIRST)),
+            judge(f"control: {RECALL}, beyond capacity as after one update", OVERLAP, RECALL,
                   apart(RECALLED, part=beyond, wanted=first_overlap(own.loads[beyond]))),
-            judge(f"control: {RECALL}, nothing left beyond capacity", RECALL, OVERLAP,
+            judge(f"control: {RECALL}, nothing left beyond capacity", OVERLAP, RECALL,
                   apart(RECALLED, part=beyond)),
-            judge(NOISE, NOISE, UNDER_NOISE, apart(NOISY, part=slice(0, -2))),
-            judge(f"{NOISE}, lost", NOISE, LOST, apart(NOISY, part=-1)),
-            judge(f"control: {NOISE}, noise ignored", NOISE, UNDER_NOISE,
+            judge(NOISE, UNDER_NOISE, NOISE, apart(NOISY, part=slice(0, -2))),
+            judge(f"{NOISE}, lost", LOST, NOISE, apart(NOISY, part=-1)),
+            judge(f"control: {NOISE}, noise ignored", UNDER_NOISE, NOISE,
                   apart(NOISY, part=-3, wanted=1.0)),
             *(
-                judge(f"{'control: ' * (kind == UPDATES[1])}{ENERGIES}, {kind}", ENERGIES, DESCENDS,
+                judge(f"{'control: ' * (kind == UPDATES[1])}{ENERGIES}, {kind}", DESCENDS, ENERGIES,
                       level(RISE, index))
                 for index, kind in enumerate(UPDATES)
             ),
-            judge(f"control: {DIGITS}, Hebb", DIGITS, IMAGES, apart(BY_RULE, part=hebb)),
-            judge(f"{DIGITS}, projection", DIGITS, IMAGES, apart(BY_RULE, part=projection)),
-            judge(PERCEPTRON, PERCEPTRON, COUNTED, apart(SEPARABLE)),
-            judge(f"control: {PERCEPTRON}, all labellings at twice the inputs", PERCEPTRON, COUNTED,
+            judge(f"control: {DIGITS}, Hebb", IMAGES, DIGITS, apart(BY_RULE, part=hebb)),
+            judge(f"{DIGITS}, projection", IMAGES, DIGITS, apart(BY_RULE, part=projection)),
+            judge(PERCEPTRON, COUNTED, PERCEPTRON, apart(SEPARABLE)),
+            judge(f"control: {PERCEPTRON}, all labellings at twice the inputs", COUNTED, PERCEPTRON,
                   apart(SEPARABLE, part=twice, wanted=1.0)),
         )  # fmt: skip
 

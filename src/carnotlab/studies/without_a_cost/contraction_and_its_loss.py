@@ -5,6 +5,7 @@ from typing import ClassVar
 from matplotlib.figure import Figure
 
 from carnotlab.core.verdicts import Tolerance
+from carnotlab.studies.judging import judge
 from carnotlab.studies.study import Arm, Count, Judgement, Settings, Size, Study, StudyResult
 from carnotlab.studies.style import headline
 from carnotlab.studies.without_a_cost.agent_panels import (
@@ -39,7 +40,7 @@ from carnotlab.studies.without_a_cost.feature_runs import (
     StarRun,
     TwoStateRun,
 )
-from carnotlab.studies.without_a_cost.simulation import apart, judge, level
+from carnotlab.studies.without_a_cost.simulation import apart, level
 
 TABLE, TWO, STARRED = "table of values", "two states", "Baird's star"
 REFITTED, GRADIENT, SELF_PLAY = "refitted values", "policy gradient", "self-play"
@@ -145,33 +146,33 @@ class ContractionAndItsLoss(Study):
         beyond = next(i for i, g in enumerate(own.two_state_discounts) if g > 0.5)
         mean, best = BASELINES.index("mean reward"), BASELINES.index("best")
         return (
-            judge(f"{TABLE}, contraction", TABLE, PROMISED, level(OVER)),
-            judge(f"{TABLE}, rate", TABLE, SIZE, apart(SIZE_RATE)),
-            judge(f"{TABLE}, rate of the span", TABLE, SPAN, apart(SPAN_RATE)),
-            judge(f"control: {TABLE}, span at the discount", TABLE, SPAN,
+            judge(f"{TABLE}, contraction", PROMISED, TABLE, level(OVER)),
+            judge(f"{TABLE}, rate", SIZE, TABLE, apart(SIZE_RATE)),
+            judge(f"{TABLE}, rate of the span", SPAN, TABLE, apart(SPAN_RATE)),
+            judge(f"control: {TABLE}, span at the discount", SPAN, TABLE,
                   apart(SPAN_RATE, part=0, wanted=own.discounts[0])),
-            judge(TWO, TWO, EXACT, apart(TWO_FACTOR)),
-            judge(f"control: {TWO}, contraction kept", TWO, EXACT,
+            judge(TWO, EXACT, TWO, apart(TWO_FACTOR)),
+            judge(f"control: {TWO}, contraction kept", EXACT, TWO,
                   apart(TWO_FACTOR, part=beyond, wanted=own.two_state_discounts[beyond])),
-            judge(f"{STARRED}, growth", STARRED, GROWS, apart(STAR_FACTOR)),
+            judge(f"{STARRED}, growth", GROWS, STARRED, apart(STAR_FACTOR)),
             *(
-                judge(f"{'control: ' * (method == METHODS[0])}{STARRED}, {method}", STARRED, HELD,
+                judge(f"{'control: ' * (method == METHODS[0])}{STARRED}, {method}", HELD, STARRED,
                       level(STAR, (index, -1)))
                 for index, method in enumerate(METHODS)
             ),
-            judge(f"{REFITTED}, factors", REFITTED, REFITS, apart(REFIT)),
+            judge(f"{REFITTED}, factors", REFITS, REFITTED, apart(REFIT)),
             *(
-                judge(f"{'control: ' * (kind == FEATURES[2])}{REFITTED}, {kind}", REFITTED,
-                      CONTRACTS, level(EXPANSION, index))
+                judge(f"{'control: ' * (kind == FEATURES[2])}{REFITTED}, {kind}", CONTRACTS,
+                      REFITTED, level(EXPANSION, index))
                 for index, kind in enumerate(FEATURES)
             ),
-            judge(f"{GRADIENT}, variance", GRADIENT, SAMPLED, apart(VARIANCE, relative=True)),
-            judge(f"{GRADIENT}, mean", GRADIENT, UNBIASED, level(BIAS)),
-            judge(f"control: {GRADIENT}, mean reward as good as the best", GRADIENT, SAMPLED,
+            judge(f"{GRADIENT}, variance", SAMPLED, GRADIENT, apart(VARIANCE, relative=True)),
+            judge(f"{GRADIENT}, mean", UNBIASED, GRADIENT, level(BIAS)),
+            judge(f"control: {GRADIENT}, mean reward as good as the best", SAMPLED, GRADIENT,
                   apart(VARIANCE, relative=True, part=mean, instead=best)),
-            judge(f"{SELF_PLAY}, contraction", SELF_PLAY, PROMISED, level(OVER)),
-            judge(f"{SELF_PLAY}, Shapley's operator", SELF_PLAY, ANSWERED, level(CHASE, (0, -1))),
-            judge(f"control: {SELF_PLAY}, best answers", SELF_PLAY, ANSWERED,
+            judge(f"{SELF_PLAY}, contraction", PROMISED, SELF_PLAY, level(OVER)),
+            judge(f"{SELF_PLAY}, Shapley's operator", ANSWERED, SELF_PLAY, level(CHASE, (0, -1))),
+            judge(f"control: {SELF_PLAY}, best answers", ANSWERED, SELF_PLAY,
                   level(CHASE, (1, slice(-8, None)))),
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from carnotlab.core.quantities import Quantity
 from carnotlab.core.verdicts import Tolerance
+from carnotlab.studies.judging import judge
 from carnotlab.studies.study import (
     Arm,
     Count,
@@ -37,7 +38,7 @@ from carnotlab.studies.without_a_cost.game_runs import (
     ReplicatorRun,
 )
 from carnotlab.studies.without_a_cost.gan_run import DISTANCE, POSITION, PointGanRun
-from carnotlab.studies.without_a_cost.simulation import apart, course_apart, judge, level
+from carnotlab.studies.without_a_cost.simulation import apart, course_apart, level
 from carnotlab.theories.games.bilinear_games import TURNS
 
 BILINEAR, PAIR = "bilinear game", "smallest adversarial pair"
@@ -135,30 +136,30 @@ class GameWithoutACost(Study):
         del settings, labels
         return (
             *(
-                judge(f"{BILINEAR}, {turns}", BILINEAR, STEP, apart(FACTOR, part=index))
+                judge(f"{BILINEAR}, {turns}", STEP, BILINEAR, apart(FACTOR, part=index))
                 for index, turns in enumerate(TURNS)
             ),
             judge(
                 f"control: {BILINEAR}, steps at once taken for the flow",
-                BILINEAR,
                 STEP,
+                BILINEAR,
                 apart(FACTOR, part=0, wanted=1.0),
             ),
-            judge(f"{BILINEAR}, conserved", BILINEAR, KEPT, level(CONSERVED, ALTERNATING)),
-            judge(f"control: {BILINEAR}, conserved at once", BILINEAR, KEPT, level(CONSERVED, 0)),
-            judge(PAIR, PAIR, PAIR_STEP, apart(PAIR_FACTOR)),
-            judge(f"control: {PAIR}, R1 ignored", PAIR, PAIR_STEP,
+            judge(f"{BILINEAR}, conserved", KEPT, BILINEAR, level(CONSERVED, ALTERNATING)),
+            judge(f"control: {BILINEAR}, conserved at once", KEPT, BILINEAR, level(CONSERVED, 0)),
+            judge(PAIR, PAIR_STEP, PAIR, apart(PAIR_FACTOR)),
+            judge(f"control: {PAIR}, R1 ignored", PAIR_STEP, PAIR,
                   apart(PAIR_FACTOR, part=slice(1, None), wanted=1.0)),
-            judge(f"{NEAR}, course", NEAR, COURSE, course_apart(POSITION)),
-            judge(f"{NEAR}, R1, arrives", NEAR, ARRIVES, level(DISTANCE, (1, -1))),
-            judge(f"control: {NEAR}, no R1, arrives", NEAR, ARRIVES, level(DISTANCE, (0, -1))),
-            judge(f"control: {FAR}, no R1, course", FAR, FAR_COURSE,
+            judge(f"{NEAR}, course", COURSE, NEAR, course_apart(POSITION)),
+            judge(f"{NEAR}, R1, arrives", ARRIVES, NEAR, level(DISTANCE, (1, -1))),
+            judge(f"control: {NEAR}, no R1, arrives", ARRIVES, NEAR, level(DISTANCE, (0, -1))),
+            judge(f"control: {FAR}, no R1, course", FAR_COURSE, FAR,
                   course_apart(POSITION, part=0)),
-            judge(f"{REPLICATOR}, conserved", REPLICATOR, STAYS, apart(DIVERGENCE, part=0)),
-            judge(f"control: {REPLICATOR}, in steps", REPLICATOR, STAYS, apart(DIVERGENCE, part=1)),
-            judge(FICTITIOUS, FICTITIOUS, HALF, apart(AVERAGE_SLOPE)),
-            judge(UNEVEN, UNEVEN, HALF, apart(AVERAGE_SLOPE)),
-            judge(f"control: {FICTITIOUS}, as fast as 1/t", FICTITIOUS, HALF,
+            judge(f"{REPLICATOR}, conserved", STAYS, REPLICATOR, apart(DIVERGENCE, part=0)),
+            judge(f"control: {REPLICATOR}, in steps", STAYS, REPLICATOR, apart(DIVERGENCE, part=1)),
+            judge(FICTITIOUS, HALF, FICTITIOUS, apart(AVERAGE_SLOPE)),
+            judge(UNEVEN, HALF, UNEVEN, apart(AVERAGE_SLOPE)),
+            judge(f"control: {FICTITIOUS}, as fast as 1/t", HALF, FICTITIOUS,
                   apart(AVERAGE_SLOPE, wanted=-1.0)),
         )  # fmt: skip
 

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from carnotlab.core.verdicts import Tolerance
 from carnotlab.runs.run import RunResult
+from carnotlab.studies.judging import judge
 from carnotlab.studies.study import Arm, Count, Judgement, Settings, Size, Study, StudyResult
 from carnotlab.studies.style import LINES, draw_experiment, headline, ink
-from carnotlab.studies.without_a_cost.simulation import apart, judge, level, seen
+from carnotlab.studies.without_a_cost.simulation import apart, level, seen
 from carnotlab.studies.without_a_cost.topic_runs import (
     BY_ANCHOR,
     CASES,
@@ -85,17 +86,17 @@ class LearnableBecauseStructured(Study):
         del settings, labels
         return (
             *(
-                judge(f"{'control: ' * (index > 0)}{PAIRS}, {case}", PAIRS, RECOVERED,
+                judge(f"{'control: ' * (index > 0)}{PAIRS}, {case}", RECOVERED, PAIRS,
                       level(EXACT, index))
                 for index, case in enumerate(CASES)
             ),
-            judge(f"{DOCUMENTS}, rate", DOCUMENTS, RATE, apart(SLOPE, part=0)),
-            judge(f"control: {DOCUMENTS}, rate with the diagonal forgotten", DOCUMENTS, RATE,
+            judge(f"{DOCUMENTS}, rate", RATE, DOCUMENTS, apart(SLOPE, part=0)),
+            judge(f"control: {DOCUMENTS}, rate with the diagonal forgotten", RATE, DOCUMENTS,
                   apart(SLOPE, part=1)),
-            judge(f"{PAIRS}, two models of the same documents", PAIRS, IDENTICAL, level(SAME)),
-            judge(f"control: {PAIRS}, documents determine topics", PAIRS, DETERMINED,
+            judge(f"{PAIRS}, two models of the same documents", IDENTICAL, PAIRS, level(SAME)),
+            judge(f"control: {PAIRS}, documents determine topics", DETERMINED, PAIRS,
                   level(TOPICS_APART)),
-            judge(f"{COST}, polynomial", COST, POLYNOMIAL, level(DEGREE)),
+            judge(f"{COST}, polynomial", POLYNOMIAL, COST, level(DEGREE)),
         )  # fmt: skip
 
     def figure(self, result: StudyResult) -> Figure:

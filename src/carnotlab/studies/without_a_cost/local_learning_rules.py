@@ -5,6 +5,7 @@ from typing import ClassVar
 from matplotlib.figure import Figure
 
 from carnotlab.core.verdicts import Tolerance
+from carnotlab.studies.judging import judge
 from carnotlab.studies.study import Arm, Count, Judgement, Settings, Size, Study, StudyResult
 from carnotlab.studies.style import headline
 from carnotlab.studies.without_a_cost.feedback_runs import (
@@ -26,7 +27,7 @@ from carnotlab.studies.without_a_cost.rule_panels import (
     draw_networks,
     draw_timing,
 )
-from carnotlab.studies.without_a_cost.simulation import apart, course_apart, judge, level
+from carnotlab.studies.without_a_cost.simulation import apart, course_apart, level
 from carnotlab.studies.without_a_cost.synapse_runs import (
     ALIGNMENT,
     CASES,
@@ -129,30 +130,30 @@ class LocalLearningRules(Study):
         anew, last = RULES.index("feedback drawn anew"), RULES.index("last layer only")
         together = CASES.index("inputs fire together")
         return (
-            judge(f"{COMPONENTS}, Oja's course", COMPONENTS, FLOW, course_apart(ALIGNMENT)),
-            judge(f"{COMPONENTS}, Oja's length", COMPONENTS, UNIT, apart(LENGTH, part=(0, -1))),
-            judge(f"control: {COMPONENTS}, Hebb's length", COMPONENTS, UNIT,
+            judge(f"{COMPONENTS}, Oja's course", FLOW, COMPONENTS, course_apart(ALIGNMENT)),
+            judge(f"{COMPONENTS}, Oja's length", UNIT, COMPONENTS, apart(LENGTH, part=(0, -1))),
+            judge(f"control: {COMPONENTS}, Hebb's length", UNIT, COMPONENTS,
                   apart(LENGTH, part=(1, -1), wanted=1.0)),
-            judge(f"{COMPONENTS}, Sanger's order", COMPONENTS, SORTED, apart(ORDERED)),
-            judge(f"{TIMING}, drifts", TIMING, SPIKES, apart(DRIFT)),
-            judge(f"control: {TIMING}, common spikes ignored", TIMING, SPIKES,
+            judge(f"{COMPONENTS}, Sanger's order", SORTED, COMPONENTS, apart(ORDERED)),
+            judge(f"{TIMING}, drifts", SPIKES, TIMING, apart(DRIFT)),
+            judge(f"control: {TIMING}, common spikes ignored", SPIKES, TIMING,
                   apart(DRIFT, part=together, wanted=1.0 / (1.0 + 4.0 * TimingRun(1).share))),
-            judge(f"{TIMING}, weights learned", TIMING, LEARNED, apart(WEIGHTS, part=(..., -1))),
-            judge(f"control: {TIMING}, both groups alike", TIMING, LEARNED,
+            judge(f"{TIMING}, weights learned", LEARNED, TIMING, apart(WEIGHTS, part=(..., -1))),
+            judge(f"control: {TIMING}, both groups alike", LEARNED, TIMING,
                   apart(WEIGHTS, part=(GROUPS.index("independent"), -1),
                         instead=(GROUPS.index("fire together"), -1))),
-            judge(LINEAR, LINEAR, COURSE, course_apart(MODES, part=fixed)),
-            judge(f"control: {LINEAR}, gradient descent", LINEAR, COURSE,
+            judge(LINEAR, COURSE, LINEAR, course_apart(MODES, part=fixed)),
+            judge(f"control: {LINEAR}, gradient descent", COURSE, LINEAR,
                   course_apart(MODES, part=descent)),
-            judge(NARROW, NARROW, ENDS, apart(LEFT, part=fixed)),
-            judge(f"{NARROW}, gradient descent", NARROW, ENDS, apart(LEFT, part=descent)),
-            judge(f"control: {NARROW}, strongest modes", NARROW, ENDS,
+            judge(NARROW, ENDS, NARROW, apart(LEFT, part=fixed)),
+            judge(f"{NARROW}, gradient descent", ENDS, NARROW, apart(LEFT, part=descent)),
+            judge(f"control: {NARROW}, strongest modes", ENDS, NARROW,
                   apart(LEFT, part=fixed, instead=descent)),
-            judge(f"{WIDE_NETWORK}, as good", WIDE_NETWORK, AS_GOOD, level(LOST, fixed)),
-            judge(f"control: {NARROW_NETWORK}, last layer only", NARROW_NETWORK, AS_GOOD,
+            judge(f"{WIDE_NETWORK}, as good", AS_GOOD, WIDE_NETWORK, level(LOST, fixed)),
+            judge(f"control: {NARROW_NETWORK}, last layer only", AS_GOOD, NARROW_NETWORK,
                   level(LOST, last)),
-            judge(f"{WIDE_NETWORK}, weights agree", WIDE_NETWORK, AGREES, level(APART, fixed)),
-            judge(f"control: {WIDE_NETWORK}, feedback drawn anew", WIDE_NETWORK, AGREES,
+            judge(f"{WIDE_NETWORK}, weights agree", AGREES, WIDE_NETWORK, level(APART, fixed)),
+            judge(f"control: {WIDE_NETWORK}, feedback drawn anew", AGREES, WIDE_NETWORK,
                   level(APART, anew)),
         )  # fmt: skip
 

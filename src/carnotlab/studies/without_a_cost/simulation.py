@@ -10,12 +10,11 @@ import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
-from carnotlab.core.quantities import Quantity
-from carnotlab.core.verdicts import Tolerance
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.runs.run import Computable, Progress, RunResult, result_key
 from carnotlab.runs.store import Store
 from carnotlab.studies.errors import mean_of
-from carnotlab.studies.study import Judgement, Results, Statistic, role_of
+from carnotlab.studies.study import Statistic
 
 Values = Mapping[Quantity, Float[np.ndarray, "..."]]
 Error = Callable[[RunResult], Statistic]
@@ -111,15 +110,6 @@ def level(quantity: Quantity, part: Any = ...) -> Error:
     return error
 
 
-def judge(label: str, arm: str, tolerance: Tolerance, error: Error) -> Judgement:
-    """Return the judgement of one arm's error, its role as its label says."""
-
-    def of(results: Results) -> Statistic:
-        return error(results[arm])
-
-    return Judgement(label, role_of(label), tolerance, (arm,), of)
-
-
 def slope(
     x: Float[np.ndarray, " n"], y: Float[np.ndarray, "*lead n"]
 ) -> Float[np.ndarray, "*lead"]:
@@ -139,9 +129,5 @@ def _part(values: Float[np.ndarray, "seed *dims"], part: Any) -> Float[np.ndarra
 
 
 def _labelled(values: Values, coords: Mapping[str, Any]) -> xr.Dataset:
-    arrays: dict[str, xr.DataArray] = {}
-    for quantity, array in values.items():
-        leading = ("seed",) if np.ndim(array) > len(quantity.dims) else ()
-        named = {name: coords[name] for name in quantity.dims if name in coords}
-        arrays[quantity.name] = quantity.label(array, leading, named)
-    return xr.Dataset(arrays)
+    there = {name for quantity in values for name in quantity.dims}
+    return labelled(values, ("seed",), {name: coords[name] for name in coords if name in there})

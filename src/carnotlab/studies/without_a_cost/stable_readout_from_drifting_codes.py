@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from carnotlab.core.verdicts import Tolerance
 from carnotlab.runs.run import RunResult
+from carnotlab.studies.judging import judge
 from carnotlab.studies.study import Arm, Count, Judgement, Settings, Size, Study, StudyResult
 from carnotlab.studies.style import draw_experiment, draw_theory, headline
 from carnotlab.studies.without_a_cost.drift_runs import (
@@ -22,7 +23,7 @@ from carnotlab.studies.without_a_cost.drift_runs import (
     DigitDriftRun,
     LinearDriftRun,
 )
-from carnotlab.studies.without_a_cost.simulation import apart, judge, level, predicted, seen
+from carnotlab.studies.without_a_cost.simulation import apart, level, predicted, seen
 from carnotlab.tasks.digits import Digits
 
 LINEAR, DIGITS = "linear code", "units that see digits"
@@ -81,16 +82,16 @@ class StableReadoutFromDriftingCodes(Study):
         del settings, labels
         mean = READOUTS.index("mean difference")
         return (
-            judge(f"{LINEAR}, shares right", LINEAR, SHARES, apart(SHARE)),
-            judge(f"control: {LINEAR}, drift ignored", LINEAR, SHARES,
+            judge(f"{LINEAR}, shares right", SHARES, LINEAR, apart(SHARE)),
+            judge(f"control: {LINEAR}, drift ignored", SHARES, LINEAR,
                   apart(SHARE, part=(0, mean, -1), instead=(0, mean, 0))),
             *(
-                judge(f"{'control: ' * (index > 0)}{LINEAR}, drift {drift}, lasts", LINEAR, LASTS,
+                judge(f"{'control: ' * (index > 0)}{LINEAR}, drift {drift}, lasts", LASTS, LINEAR,
                       level(SHORTER, index))
                 for index, drift in enumerate(DRIFTS)
             ),
             *(
-                judge(f"{'control: ' * (index > 0)}{DIGITS}, drift {drift}, better", DIGITS, BETTER,
+                judge(f"{'control: ' * (index > 0)}{DIGITS}, drift {drift}, better", BETTER, DIGITS,
                       level(OUTDONE, index))
                 for index, drift in enumerate(UNIT_DRIFTS)
             ),

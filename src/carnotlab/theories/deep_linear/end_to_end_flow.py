@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int
 from carnotlab.core.assumptions import Assumption
 from carnotlab.core.errors import OutOfReachError, require
 from carnotlab.core.precision import precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
 from carnotlab.measures.layer_matrices import END_TO_END_MAP, end_to_end_matrix
@@ -170,13 +170,8 @@ class EndToEndFlow(Theory):
         )
         outputs = np.einsum("stoi,ni->stno", courses, x)
         losses = 0.5 * np.mean(np.sum((y - outputs) ** 2, axis=-1), axis=-1)
-        leading, coords = ("seed", "time"), {"time": experiment.training.times}
-        return xr.Dataset(
-            {
-                quantity.name: quantity.label(values, leading, coords)
-                for quantity, values in zip(self.predicts, (courses, outputs, losses), strict=True)
-            }
-        )
+        values = dict(zip(self.predicts, (courses, outputs, losses), strict=True))
+        return labelled(values, ("seed", "time"), {"time": experiment.training.times})
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """Return the measures of map, outputs and loss."""

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from carnotlab.core.assumptions import Assumption
 from carnotlab.core.errors import OutOfReachError
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
 from carnotlab.measures.losses import TRAIN_PREDICTION, train_prediction
@@ -98,7 +98,7 @@ class PriorKnowledge(Theory):
             "time": experiment.training.times,
             "mode": np.arange(len(input_output_modes(experiment.task).strengths)),
         }
-        return labelled(experiment.task, courses, coords)
+        return seen_in_task(experiment.task, courses, coords)
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """Return the measures of modes, outputs and similarity on the training samples."""
@@ -154,7 +154,9 @@ def course_on_task(
     return two_layer_course(time, correlation, *layers, balance=balance, power=_power(task))
 
 
-def labelled(task: Task, courses: list[TwoLayerCourse], coords: Mapping[str, Any]) -> xr.Dataset:
+def seen_in_task(
+    task: Task, courses: list[TwoLayerCourse], coords: Mapping[str, Any]
+) -> xr.Dataset:
     """Return what courses of several starts mean for a task's modes, outputs and similarity."""
     modes = input_output_modes(task)
     left, right = np.asarray(modes.left), np.asarray(modes.right)
@@ -162,15 +164,12 @@ def labelled(task: Task, courses: list[TwoLayerCourse], coords: Mapping[str, Any
     strengths = [np.einsum("ok,toi,ik->tk", left, c.maps, right, optimize=True) for c in courses]
     outputs = [x @ course.maps.transpose(0, 2, 1) for course in courses]
     similarity = [x @ course.input_kernels @ x.T for course in courses]
-    clock = {"time": coords["time"]}
-    leading = ("seed", "time")
-    return xr.Dataset(
-        {
-            MODE_STRENGTH.name: MODE_STRENGTH.label(np.stack(strengths), leading, coords),
-            TRAIN_PREDICTION.name: TRAIN_PREDICTION.label(np.stack(outputs), leading, clock),
-            HIDDEN_SIMILARITY.name: HIDDEN_SIMILARITY.label(np.stack(similarity), leading, clock),
-        }
-    )
+    values = {
+        MODE_STRENGTH: np.stack(strengths),
+        TRAIN_PREDICTION: np.stack(outputs),
+        HIDDEN_SIMILARITY: np.stack(similarity),
+    }
+    return labelled(values, ("seed", "time"), coords)
 
 
 def two_layers(experiment: Experiment, start: Weights | None) -> list[Layers]:

@@ -8,7 +8,7 @@ import xarray as xr
 
 from carnotlab.core.assumptions import Assumption
 from carnotlab.core.errors import InputError, OutOfReachError
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import GradientDescent
 from carnotlab.measures.base import Measure
@@ -79,14 +79,8 @@ class RegressionOverTime(Theory):
             test = shares.missed @ power + shares.kept @ start_power
             train, test = train + noise * shares.train_variance, test + noise * shares.variance
             losses.append(0.5 * np.stack([np.maximum(train, 0.0), test + held_out]))
-        coords = {"time": experiment.training.times}
-        both = np.stack(losses, axis=1)
-        return xr.Dataset(
-            {
-                quantity.name: quantity.label(values, ("seed", "time"), coords)
-                for quantity, values in zip(self.predicts, both, strict=True)
-            }
-        )
+        values = dict(zip(self.predicts, np.stack(losses, axis=1), strict=True))
+        return labelled(values, ("seed", "time"), {"time": experiment.training.times})
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """Return the two losses."""

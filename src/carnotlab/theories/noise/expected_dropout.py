@@ -30,7 +30,7 @@ from jaxtyping import Array, Float
 from carnotlab.core.data import Data
 from carnotlab.core.errors import OutOfReachError
 from carnotlab.core.precision import precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import CrossEntropy, Loss, SquaredError, loss_function
 from carnotlab.measures.base import Measure, State
@@ -160,13 +160,9 @@ class ExpectedDropout(Theory):
                 [self.penalty == "dropout", self.decay * (self.penalty == "decay")], dtype=kind
             )
             found = _program(experiment)(require_start(start), strengths, data)
-        leading, coords = ("seed", "time"), {"time": training.times}
-        return xr.Dataset(
-            {
-                quantity.name: quantity.label(np.asarray(values, dtype=np.float64), leading, coords)
-                for quantity, values in zip(self.predicts, found, strict=True)
-            }
-        )
+        courses = (np.asarray(values, dtype=np.float64) for values in found)
+        values = dict(zip(self.predicts, courses, strict=True))
+        return labelled(values, ("seed", "time"), {"time": training.times})
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """Return losses and accuracy, without noise."""

@@ -23,7 +23,7 @@ from jaxtyping import Float
 
 from carnotlab.core.data import Data
 from carnotlab.core.errors import OutOfReachError, require
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure, State
 from carnotlab.measures.losses import TRAIN_LOSS, train_loss
@@ -150,14 +150,8 @@ class LinearDropout(Theory):
             if self.penalty == "per input"
             else 0.5 * np.mean(np.sum((x @ np.swapaxes(weights, -1, -2) - y) ** 2, -1), -1)
         )
-        leading = ("seed", "time")
-        coords = {"time": times}
-        return xr.Dataset(
-            {
-                LAYER_WEIGHTS.name: LAYER_WEIGHTS.label(weights, leading, coords),
-                TRAIN_LOSS.name: TRAIN_LOSS.label(losses, leading, coords),
-            }
-        )
+        values = {LAYER_WEIGHTS: weights, TRAIN_LOSS: losses}
+        return labelled(values, ("seed", "time"), {"time": times})
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """Return the weights, and the loss without noise."""

@@ -8,7 +8,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Assumption
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import Minibatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
@@ -87,15 +87,9 @@ class SoftCommittee(Theory):
         overlaps, errors = overlap_course(
             times / task.inputs, starting_overlaps(experiment, start), teacher, rates
         )
-        coords, leading = {"time": times}, ("seed", "time")
         held_out = 0.5 * task.noise**2 if task.noisy_held_out else 0.0
-        values = (errors + held_out, errors, *overlaps)
-        return xr.Dataset(
-            {
-                quantity.name: quantity.label(each, leading, coords)
-                for quantity, each in zip(self.predicts, values, strict=True)
-            }
-        )
+        values = dict(zip(self.predicts, (errors + held_out, errors, *overlaps), strict=True))
+        return labelled(values, ("seed", "time"), {"time": times})
 
     def measures(self, experiment: Experiment) -> tuple[Measure, ...]:
         """Return the measures of held-out loss, exact error and overlaps."""

@@ -13,10 +13,8 @@ from jaxtyping import Array, Float, Int, Key
 from carnotlab.core.data import Batch
 from carnotlab.core.errors import require, require_positive
 from carnotlab.measures.curvature import gauss_newton_operator
+from carnotlab.measures.sums_over_samples import summed_over_samples
 from carnotlab.training.hessian_free.conjugate_gradients import Iterates, conjugate_gradients
-
-BLOCK = 64
-"""Samples whose own gradients are held in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +80,8 @@ class Problem(NamedTuple):
     def mean_square_gradient(self, flat: Float[Array, " p"], batch: Batch) -> Float[Array, " p"]:
         """Return the mean over samples of the squared entries of each sample's own gradient."""
         one = jax.grad(lambda w, x, y: self.loss(self.outputs(w, x[None]), y[None]))
-        squares = jax.lax.map(
-            lambda xy: one(flat, *xy) ** 2,
-            (jnp.asarray(batch.x), jnp.asarray(batch.y)),
-            batch_size=min(BLOCK, batch.size),
-        )
-        return jnp.mean(squares, axis=0)
+        x, y = jnp.asarray(batch.x), jnp.asarray(batch.y)
+        return summed_over_samples(lambda x, y: one(flat, x, y) ** 2, x, y) / batch.size
 
 
 class Memory(NamedTuple):

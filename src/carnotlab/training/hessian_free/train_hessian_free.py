@@ -15,7 +15,7 @@ from jax.flatten_util import ravel_pytree
 from carnotlab.core.errors import OutOfReachError, require
 from carnotlab.core.keys import key_for
 from carnotlab.core.precision import precision
-from carnotlab.core.quantities import Quantity
+from carnotlab.core.quantities import Quantity, labelled
 from carnotlab.experiment.batching import FullBatch
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.losses import loss_function
@@ -116,14 +116,8 @@ def train_hessian_free(
             members.append(rows)
     quantities = [*(m.quantity for m in measures), DAMPING, INNER_STEPS, COST, SECONDS]
     coords = {"seed": list(seeds), "time": ("time", times.astype(float), {"units": "steps"})}
-    variables = {
-        each.name: each.label([[row[each.name] for row in rows] for rows in members], DIMS)
-        for each in quantities
-    }
-    return xr.Dataset(variables, coords, {"experiment": experiment.key})
-
-
-DIMS = ("seed", "time")
+    values = {each: [[row[each.name] for row in rows] for rows in members] for each in quantities}
+    return labelled(values, ("seed", "time"), coords).assign_attrs(experiment=experiment.key)
 
 
 def _bare(experiment: Experiment) -> Experiment:

@@ -1,4 +1,4 @@
-"""How the studies of this folder put a judgement together: its role is what its label says."""
+"""Judgements of one arm or several, whose role is what their label says."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,13 @@ from carnotlab.studies.study import Judgement, Results, Statistic, role_of
 def judge(
     label: str, tolerance: Tolerance, arms: str | tuple[str, ...], error: Callable[..., Statistic]
 ) -> Judgement:
-    """Return the judgement of an error that is a function of the results of some arms, in order."""
+    """Return the judgement of an error that is a function of the results of some arms, in order.
+
+    >>> from carnotlab.core.quantities import Quantity
+    >>> gap = Quantity("gap", (), "1", "distance from theory")
+    >>> judge("control: noise ignored", Tolerance(gap, 0.1, ""), "descent", lambda run: run).role
+    'control'
+    """
     named = (arms,) if isinstance(arms, str) else arms
 
     def of(results: Results) -> Statistic:
