@@ -218,7 +218,7 @@ def _sweep(
     task = LinearMap(settings.width, settings.width, (1.0,), held_out=1)
     # Random layers miss each other and the mode, so that their times are known to a factor only.
     times = [half_time(depth, b**depth) for b in starts]
-    end = 1.7 * LONGER * settings.longest if random else 1.1 * max(times)
+    end = 2.0 * LONGER * settings.longest if random else 1.1 * max(times)
     # A share of the curvature at the solution, and no coarser than the shortest time needs.
     rate = settings.step / depth if random else min(settings.step / depth, 0.002 * min(times))
     training = Training(
