@@ -28,6 +28,10 @@ class OutOfReachError(InputError):
     """A reading or a theory that does not exist for this description, with what to use instead."""
 
 
+class UnfinishedError(CarnotError):
+    """Work that was cut short from outside; what was finished is kept, the same command goes on."""
+
+
 def require(condition: bool, given: str, required: str, instead: str) -> None:
     """Raise `InputError` unless ``condition`` holds.
 
