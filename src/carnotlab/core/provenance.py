@@ -11,8 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from carnotlab.core.descriptions import describe
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -108,6 +106,9 @@ def provenance(*, seeds: Sequence[int], precision: str, settings: Mapping[str, A
     >>> provenance(seeds=(0,), precision="float32", settings={"size": "smoke"}).seeds
     (0,)
     """
+    # Listings ask for digests of code, and need not wait for JAX.
+    import jax
+
     devices = jax.devices()
     return Provenance(
         version=package_version(),

@@ -2,10 +2,13 @@
 
 import json
 import os
+import platform
 import shutil
 import uuid
+import zlib
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +34,7 @@ def appearing(target: Path) -> Generator[Path]:
     Raises:
         InputError: if the folder cannot be written or its disk is full.
     """
-    name = f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    temporary, replaced = target.with_name(f"{name}.part"), target.with_name(f"{name}0.part")
+    temporary, replaced = temporary_beside(target), temporary_beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -47,6 +49,25 @@ def appearing(target: Path) -> Generator[Path]:
             _remove(leftover)
 
 
+def prepare(root: Path) -> None:
+    """Make a folder, see that it can be written, and clear what killed processes left in it.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    # A name of its own: other processes probe at the same time.
+    probe = temporary_beside(root / "writable")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"carnot")
+    except OSError as error:
+        raise unwritable(root, error) from error
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+    clear_leftovers(root)
+
+
 def write_text(target: Path, text: str) -> None:
     """Write a text file that appears whole or not at all."""
     with appearing(target) as temporary:
@@ -59,13 +80,29 @@ def write_json(target: Path, value: Any) -> None:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove temporaries left behind by processes that were killed and no longer run."""
+    """Remove temporaries left behind by processes that were killed and no longer run.
+
+    Those of other machines are left: whether their processes run cannot be seen from here.
+    """
     if not folder.is_dir():
         return
     for leftover in folder.glob(".*.part"):
-        owner = leftover.name.rsplit(".", 2)[-2].split("-")[0]
-        if owner.isdigit() and not _alive(int(owner)):
+        owner, _, rest = leftover.name.rsplit(".", 2)[-2].partition("-")
+        ours = "-" not in rest or rest.endswith(f"-{_machine()}")
+        if ours and owner.isdigit() and not _alive(int(owner)):
             _remove(leftover)
+
+
+def temporary_beside(target: Path) -> Path:
+    """Return a sibling of ``target`` that names its process and machine, for the next one's use."""
+    unique = uuid.uuid4().hex[:8]
+    return target.with_name(f".{target.name}.{os.getpid()}-{unique}-{_machine()}.part")
+
+
+@cache
+def _machine() -> str:
+    """Return a word for this machine, without dots and dashes."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _remove(path: Path) -> None:

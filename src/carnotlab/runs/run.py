@@ -3,6 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from carnotlab.core.descriptions import content_key
 from carnotlab.core.provenance import code_digest, folder_of
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.measures.base import Measure
+from carnotlab.runs.entries import DamagedError
 from carnotlab.runs.store import Store
 from carnotlab.theories.base import Theory
 from carnotlab.training.train import train
@@ -149,16 +151,19 @@ class RunResult:
 def execute(
     run: Computable, store: Store | None = None, progress: Progress | None = None
 ) -> RunResult:
-    """Compute a result; or read it where the store has it already.
+    """Compute a result; or read it where the store has it already, and sound.
 
     Raises:
         OutOfReachError: if the theory says nothing about the experiment.
         InputError: if the store cannot be written.
     """
     if store is not None and run.key in store:
-        if progress is not None:
-            progress(1.0)
-        return RunResult.from_xarray(store.load(run.key))
+        # What was damaged since it was written is computed again.
+        with suppress(DamagedError):
+            found = RunResult.from_xarray(store.load(run.key))
+            if progress is not None:
+                progress(1.0)
+            return found
     result = run.compute(store, progress)
     if store is not None:
         store.save(run.key, result.to_xarray())
