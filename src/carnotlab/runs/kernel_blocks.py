@@ -6,14 +6,11 @@ found by its digest and computed again. Blocks are the same whoever computes the
 order, so a matrix put together over several sittings has the bits of one computed at once.
 """
 
-import hashlib
-import io
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -23,9 +20,11 @@ from carnotlab.core.descriptions import array_digest, content_key
 from carnotlab.core.errors import require
 from carnotlab.core.provenance import code_digest
 from carnotlab.networks.description import Network
+from carnotlab.networks.infinite.general import Progress
 from carnotlab.networks.infinite.kernels import Kernels, kernels
-from carnotlab.runs.atomic import appearing, clear_leftovers
-from carnotlab.runs.run import Progress
+from carnotlab.runs.atomic import clear_leftovers
+from carnotlab.runs.block_files import read_block, write_block
+from carnotlab.runs.block_work import KERNEL_LAYERS, DType
 
 BLOCK = 32
 """Images along each side of a block: some 1000 pairs, which are what a killed process loses."""
@@ -33,14 +32,7 @@ BLOCK = 32
 TIMED = 4
 """Held-out images in the small block by which a pair is timed."""
 
-KERNEL_LAYERS = ("core", "networks")
-"""Folders of the code that kernels depend on; blocks of other code are not read."""
-
-DIGEST_BYTES = 32
-"""A file is the SHA-256 of what follows it, then both kernels of a block as one .npy array."""
-
 Tile = tuple[int, int]
-DType = Literal["float64", "float32"]
 Images = Float[np.ndarray, "n *input"]
 
 
@@ -123,7 +115,7 @@ class KernelBlocks:
         for tile in lacking:
             block = found[tile] = self._computed(tile)
             if place is not None:
-                _write(_file(place, tile), block)
+                write_block(_file(place, tile), np.stack(block))
             done += self._pairs_in(tile)
             if progress is not None:
                 progress(done / total)
@@ -186,29 +178,9 @@ class KernelBlocks:
 
     def _read(self, place: Path | None, tile: Tile) -> Kernels | None:
         """Return a block as it was written; None where it is missing or damaged."""
-        if place is None or not _file(place, tile).is_file():
-            return None
-        try:
-            content = _file(place, tile).read_bytes()
-        except OSError:
-            return None
-        digest, payload = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
-        if digest != hashlib.sha256(payload).digest():
-            return None
-        nngp, ntk = np.load(io.BytesIO(payload), allow_pickle=False)
-        return Kernels(nngp, ntk)
+        both = None if place is None else read_block(_file(place, tile))
+        return None if both is None else Kernels(*both)
 
 
 def _file(place: Path, tile: Tile) -> Path:
     return place / f"{tile[0]:05d}-{tile[1]:05d}.block"
-
-
-def _write(file: Path, block: Kernels) -> None:
-    """Write a block whole or not at all, and down to the disk before it is said to be there."""
-    content = io.BytesIO()
-    np.save(content, np.stack(block), allow_pickle=False)
-    payload = content.getvalue()
-    with appearing(file) as temporary, temporary.open("wb") as opened:
-        opened.write(hashlib.sha256(payload).digest() + payload)
-        opened.flush()
-        os.fsync(opened.fileno())
