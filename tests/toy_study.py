@@ -14,6 +14,7 @@ from carnotlab.measures.modes import MODE_STRENGTH
 from carnotlab.networks.architectures import deep_linear
 from carnotlab.networks.initialisation import Aligned, Gaussian
 from carnotlab.runs.run import Run
+from carnotlab.studies import catalogue
 from carnotlab.studies.study import Arm, Judgement, Settings, Size, Study, StudyResult
 from carnotlab.tasks.linear_map import LinearMap
 from carnotlab.theories.deep_linear.modes import DeepLinearModes
@@ -75,6 +76,11 @@ class ContraryStudy(ToyStudy):
 
     def defaults(self, size: Size) -> Settings:
         return ToySettings(seeds=3, error=1e-12)
+
+
+def put_in_catalogue() -> None:
+    """Have a worker process find these studies, as it imports the real catalogue."""
+    catalogue.STUDIES = (ToyStudy(), ContraryStudy())
 
 
 def _arm(label, start, settings):

@@ -33,7 +33,14 @@ from carnotlab.networks.initialisation import (
     small,
 )
 from carnotlab.networks.parameterization import NTK, MeanField, Standard
+from carnotlab.runs.blocked_kernel import BlockedKernel
+from carnotlab.runs.blocked_solve import solve_in_blocks
 from carnotlab.runs.information_in_weights import network_bound, network_codelength
+from carnotlab.runs.landmark_regression import nystrom_solve
+from carnotlab.runs.sweeps.carry_out import run_sweep
+from carnotlab.runs.sweeps.results import SweepResult
+from carnotlab.runs.sweeps.settings import Range, grid, listed, sampled
+from carnotlab.runs.sweeps.sweep import Sweep, sweep_over
 from carnotlab.studies.catalogue import STUDIES, find_study
 from carnotlab.studies.comparison import Comparison, compare
 from carnotlab.studies.running import run_study
@@ -80,6 +87,7 @@ __all__ = [
     "At",
     "Balanced",
     "Batch",
+    "BlockedKernel",
     "CarnotError",
     "Comparison",
     "CrossEntropy",
@@ -129,11 +137,14 @@ __all__ = [
     "PriorKnowledge",
     "Quantity",
     "RandomLabels",
+    "Range",
     "RegressionOverTime",
     "ShuffledLabels",
     "SoftCommittee",
     "SquaredError",
     "Standard",
+    "Sweep",
+    "SweepResult",
     "Task",
     "TeacherStudent",
     "Theory",
@@ -149,18 +160,25 @@ __all__ = [
     "from_arrays",
     "from_file",
     "given",
+    "grid",
     "kernels",
     "layers",
     "lenet",
     "linear_baselines",
+    "listed",
     "mlp",
     "myrtle",
     "network_bound",
     "network_codelength",
+    "nystrom_solve",
     "resnet",
     "run_study",
+    "run_sweep",
+    "sampled",
     "small",
+    "solve_in_blocks",
     "style",
+    "sweep_over",
     "tangent_kernel",
     "train",
     "train_consecutively",

@@ -35,6 +35,8 @@ def _toys():
         patch.setattr(catalogue, "STUDIES", (ToyStudy(), ContraryStudy()))
         patch.setattr(catalogue, "TOUR", (ToyStudy(),))
         patch.setenv("JAX_NUM_CPU_DEVICES", "1")
+        # Programs compiled for tests are not for the user's cache.
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", "")
         yield
 
 

@@ -8,8 +8,19 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from toy_study import ContraryStudy, ToyStudy
 
 from carnotlab.cli import main
+from carnotlab.runs.run import Run
 from carnotlab.studies import catalogue
 
+# Worker processes import this file, and find the same studies.
+catalogue.STUDIES = catalogue.TOUR = (ToyStudy(), ContraryStudy())
+
 if __name__ == "__main__":
-    catalogue.STUDIES = catalogue.TOUR = (ToyStudy(), ContraryStudy())
     main()
+else:
+    compute = Run.compute
+
+    def compute_and_tell(run, *rest):
+        print("an arm has begun", file=sys.stderr, flush=True)
+        return compute(run, *rest)
+
+    Run.compute = compute_and_tell

@@ -2,15 +2,15 @@
 
 # The help starts at once because nothing here imports JAX; each command imports what it needs.
 
+import threading
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from carnotlab.cli.interruption import in_worker
+from carnotlab.cli.interruption import first_finish, in_worker
 from carnotlab.cli.output import ExitCode, emit
-from carnotlab.core.errors import InputError
 
 OUT = Path("carnot-results")
 
@@ -29,6 +29,15 @@ app = typer.Typer(
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where results are kept.")]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", metavar="N", min=1, help="How many seeds each arm runs.")
+]
+Id = Annotated[str, typer.Argument(metavar="ID", show_default=False)]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", min=1, help="Use N processes instead of this one."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="ADDRESS", help="Dask: tcp://HOST:PORT, or local:N."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
@@ -91,32 +100,92 @@ def run(
         typer.Option("--data", metavar="FILE", help="Your own data, for studies that take it."),
     ] = None,
     out: Out = OUT,
-    scheduler: Annotated[
-        str | None,
-        typer.Option("--scheduler", metavar="ADDRESS", help="Dask cluster (not yet available)."),
-    ] = None,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show settings and arms; compute and write nothing.")
     ] = False,
     json: Json = False,
 ) -> int:
     """Run studies and judge them. What is in DIR already is not computed again."""
-    if scheduler is not None:
-        raise InputError(
-            f"--scheduler {scheduler}",
-            "no scheduler, as there is no distributed executor in this version",
-            "leave --scheduler out",
-        )
 
-    def work() -> int:
+    def work(stop: threading.Event | None) -> int:
         from carnotlab.cli import running
         from carnotlab.cli.planning import changes_of
 
         changes = changes_of(sets or (), seeds, None if data is None else str(data))
-        request = running.Request(tuple(studies), size, changes, out, dry=dry_run, json=json)
-        return running.run(request)
+        request = running.Request(
+            tuple(studies), size, changes, out, scheduler, jobs, dry=dry_run, json=json
+        )
+        return running.run(request, stop)
 
-    return in_worker(work)
+    if jobs is None and scheduler is None:
+        # An arm in this process may take hours: the first Ctrl-C leaves at once.
+        return in_worker(lambda: work(None))
+    with first_finish() as stop:
+        return in_worker(lambda: work(stop))
+
+
+@app.command()
+def sweep(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[WHAT] KEY=VALUES...",
+            help="WHAT is 'mlp' (unless named), a study, or a Python file with experiment(...). "
+            "VALUES: 0.1,0.3 or 32..1024:log6 or 0..1:5 or 1..4; seeds=N counts seeds.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FILE", help="Your own data for 'mlp'.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="COLUMN", help="What of it to predict.")
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", min=1, help="Draw N settings instead of a grid."),
+    ] = None,
+    sample_seed: Annotated[
+        int, typer.Option("--sample-seed", metavar="N", min=0, help="Seed of those draws.")
+    ] = 0,
+    settings: Annotated[
+        Path | None,
+        typer.Option("--settings", metavar="FILE", help="A CSV file with a setting in each row."),
+    ] = None,
+    size: Annotated[
+        Literal["smoke", "full"], typer.Option(help="Size, where a study is swept.")
+    ] = "smoke",
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    memory: Annotated[
+        float, typer.Option("--memory", metavar="GIB", min=0.001, help="Most that a task may take.")
+    ] = 1.0,
+    out: Out = OUT,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show tasks, time and disk; compute nothing.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Train many settings times seeds. What is in DIR already is not computed again."""
+
+    def work(stop: threading.Event) -> int:
+        from carnotlab.cli import axes, sweeping
+
+        what, pairs = sweeping.target_and_words(words or ())
+        asked = axes.request_of(pairs, sample, sample_seed, settings)
+        request = sweeping.Request(
+            what, asked, out, data, target, size, scheduler, jobs, memory, dry_run, json
+        )
+        if sweeping.is_experiment(what):
+            return sweeping.sweep(request, stop)
+        from carnotlab.cli import study_sweeping
+
+        return study_sweeping.sweep_study(request, stop)
+
+    with first_finish() as stop:
+        return in_worker(lambda: work(stop))
 
 
 @app.command()
@@ -175,6 +244,100 @@ def report(
         from carnotlab.cli import reporting
 
         return reporting.report(folder, open_page=show)
+
+    return in_worker(work)
+
+
+runs = typer.Typer(
+    name="runs",
+    help="What is kept in DIR: list, show, verify, prune, export.",
+    no_args_is_help=True,
+)
+app.add_typer(runs)
+
+
+@runs.command(name="list")
+def runs_list(out: Out = OUT, json: Json = False) -> int:
+    """List studies' runs, sweeps and loose entries: settings, size, what is done, which code."""
+    from carnotlab.cli import keeping
+
+    return keeping.list_runs(out, json=json)
+
+
+@runs.command(name="show")
+def runs_show(wanted: Id, out: Out = OUT, json: Json = False) -> int:
+    """Show settings, provenance and quantities of one of them."""
+    from carnotlab.cli import keeping
+
+    return keeping.show_run(wanted, out, json=json)
+
+
+@runs.command(name="verify")
+def runs_verify(
+    wanted: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
+    out: Out = OUT,
+    json: Json = False,
+) -> int:
+    """Read everything and name what is damaged: code 0 if all is sound, 1 if not."""
+
+    def work() -> int:
+        from carnotlab.cli import keeping
+
+        return keeping.verify(wanted or (), out, json=json)
+
+    return in_worker(work)
+
+
+@runs.command(name="prune")
+def runs_prune(
+    damaged: Annotated[
+        bool, typer.Option("--damaged", help="Remove what is not as it was written.")
+    ] = False,
+    other_code: Annotated[
+        bool, typer.Option("--other-code", help="Remove what other code computed.")
+    ] = False,
+    unused: Annotated[
+        bool, typer.Option("--unused", help="Remove entries that no study in DIR needs.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")
+    ] = False,
+    out: Out = OUT,
+    json: Json = False,
+) -> int:
+    """Remove what the options name; without one, say what each would free."""
+
+    def work() -> int:
+        from carnotlab.cli import keeping
+
+        flags = {"damaged": damaged, "other code": other_code, "unused": unused}
+        return keeping.prune(out, flags, dry=dry_run, json=json)
+
+    return in_worker(work)
+
+
+@runs.command(name="export")
+def runs_export(
+    wanted: Id,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="A .csv, .parquet or .nc file.")
+    ] = None,
+    mlflow: Annotated[
+        str | None, typer.Option("--mlflow", metavar="URI", help="Log curves to MLflow.")
+    ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option("--tensorboard", metavar="FOLDER", help="Write events for TensorBoard."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE.")] = False,
+    out: Out = OUT,
+) -> int:
+    """Write one of them as a table, as NetCDF, or to MLflow or TensorBoard."""
+
+    def work() -> int:
+        from carnotlab.cli import keeping
+
+        return keeping.export(wanted, out, keeping.Export(to, mlflow, tensorboard, force))
 
     return in_worker(work)
 

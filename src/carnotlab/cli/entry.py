@@ -10,7 +10,7 @@ import typer
 from carnotlab.cli.app import app
 from carnotlab.cli.interruption import leave_when_told
 from carnotlab.cli.output import ExitCode, OutputError, emit, say
-from carnotlab.core.errors import CarnotError
+from carnotlab.core.errors import CarnotError, UnfinishedError
 
 TOO_LARGE = "RESOURCE_EXHAUSTED"
 """What XLA says when a device's memory does not suffice."""
@@ -46,6 +46,9 @@ def invoke(arguments: Sequence[str]) -> int:
         message = error.format_message().strip()
         stop = "" if message.endswith((".", "?", "!")) else "."
         say(f"{message}{stop} See `carnot --help`.")
+    except UnfinishedError as error:
+        say(str(error))
+        return ExitCode.UNFINISHED
     except (CarnotError, OutputError) as error:
         say(str(error))
     except OSError as error:

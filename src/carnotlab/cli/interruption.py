@@ -5,7 +5,8 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import TypeVar
 
@@ -36,6 +37,32 @@ def leave_when_told(arguments: Sequence[str]) -> None:
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, leave)
+
+
+@contextmanager
+def first_finish() -> Generator[threading.Event, None, None]:
+    """Give what the first Ctrl-C sets; the second leaves at once, as it does elsewhere.
+
+    To be called in the main thread; a program that calls the command line from another one keeps
+    its own ways.
+    """
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.is_set() and callable(before):
+            before(number, frame)
+        stop.set()
+        os.write(2, b"carnot: finishing what is in hand; press Ctrl-C again to leave at once\n")
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
 
 
 def in_worker(work: Callable[[], T]) -> T:

@@ -1,7 +1,6 @@
 """``carnot list``: which studies there are."""
 
-from carnotlab.cli.output import ExitCode, emit, show
-from carnotlab.cli.records import as_text
+from carnotlab.cli.output import ExitCode, as_text, emit, show
 from carnotlab.cli.tables import study_table
 from carnotlab.core.references import Reference, reference
 from carnotlab.studies import catalogue

@@ -1,9 +1,11 @@
 """Writing to the terminal: results on stdout, everything else on stderr, exit codes."""
 
 import io
+import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -44,6 +46,11 @@ def emit(text: str) -> None:
             f"stdout cannot be written ({error.strerror or error}); "
             "send it elsewhere, or free some space"
         ) from error
+
+
+def as_text(record: Mapping[str, Any]) -> str:
+    """Return a record as one JSON object and a line break."""
+    return json.dumps(record, indent=2, allow_nan=False) + "\n"
 
 
 def say(line: str) -> None:

@@ -1,6 +1,5 @@
 """What ``--json`` prints: one object with the keys that scripts rely on."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,11 +47,6 @@ def provenance_record(results: Sequence[StudyResult]) -> dict[str, Any]:
         "seeds": sorted({seed for origin in origins for seed in origin.seeds}),
         "precision": ", ".join(sorted({origin.precision for origin in origins})),
     }
-
-
-def as_text(record: Mapping[str, Any]) -> str:
-    """Return a record as one JSON object and a line break."""
-    return json.dumps(record, indent=2, allow_nan=False) + "\n"
 
 
 def verdict_record(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 from rich.text import Text
 
 from carnotlab.cli.devices import spread_over_cores
-from carnotlab.cli.output import ExitCode, emit, show
+from carnotlab.cli.output import ExitCode, as_text, emit, show
 from carnotlab.cli.planning import Plan, changes_of, plan
-from carnotlab.cli.records import as_text, provenance_record, verdict_record
+from carnotlab.cli.records import provenance_record, verdict_record
 from carnotlab.cli.running import carry_out, code_of
 from carnotlab.core.errors import InputError, require
 from carnotlab.reports.folder import PAGE, write_page, write_settings

@@ -1,5 +1,6 @@
 """``carnot run`` and ``carnot tour``: plan, compute what is missing, judge, write, print."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +9,17 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
+from carnotlab.cli.arms import compute_arms
 from carnotlab.cli.devices import spread_over_cores
-from carnotlab.cli.output import ExitCode, emit, say, show, width
+from carnotlab.cli.output import ExitCode, as_text, emit, say, show, width
 from carnotlab.cli.planning import Plan, plan
 from carnotlab.cli.progress import progress
-from carnotlab.cli.records import as_text, results_record
+from carnotlab.cli.records import results_record
 from carnotlab.cli.tables import remarks, verdict_lines
 from carnotlab.reports.figures import Exhibit
 from carnotlab.reports.folder import PAGE, write_page, write_results, write_settings
 from carnotlab.reports.words import tally
+from carnotlab.runs.executors.choosing import require_place
 from carnotlab.studies import catalogue
 from carnotlab.studies.linear_baselines import baseline_table
 from carnotlab.studies.running import run_study
@@ -31,9 +34,16 @@ class Request:
     size: Size
     changes: Mapping[str, Any]
     out: Path
+    scheduler: str | None = None
+    jobs: int | None = None
     dry: bool = False
     json: bool = False
     messages: bool = False
+
+    @property
+    def in_process(self) -> bool:
+        """Whether arms are computed in this process."""
+        return self.jobs is None and self.scheduler is None
 
 
 def tour(changes: Mapping[str, Any], out: Path, *, everything: bool, json: bool) -> ExitCode:
@@ -43,13 +53,19 @@ def tour(changes: Mapping[str, Any], out: Path, *, everything: bool, json: bool)
     return run(Request(names, "smoke", changes, out, json=json, messages=True))
 
 
-def run(request: Request) -> ExitCode:
+def run(request: Request, stop: threading.Event | None = None) -> ExitCode:
     """Run what is missing of some studies, write it, and print the verdicts.
+
+    With ``jobs`` or a ``scheduler`` other processes compute the arms. Once ``stop`` is set they
+    finish those in hand, and nothing is judged.
 
     Raises:
         InputError: for what cannot be run as asked, or a folder that cannot be written.
     """
-    spread_over_cores()
+    require_place(request.scheduler, request.jobs)
+    if request.in_process:
+        # Not else: results are kept by the number of devices, and a worker has one.
+        spread_over_cores()
     plans = plan(request.studies, request.size, request.changes, request.out)
     if request.dry:
         _print_plans(plans, request)
@@ -58,12 +74,19 @@ def run(request: Request) -> ExitCode:
         each.store.prepare()
         # Written first, so that a run cut short can say by which command it is resumed.
         write_settings(each.study, each.size, each.settings, each.keys, each.skipped, each.folder)
-    shown = [carry_out(each) for each in plans]
+    failed: frozenset[str] = frozenset()
+    if not request.in_process:
+        failed = compute_arms(plans, request.out, request.scheduler, request.jobs, stop)
+    if stop is not None and stop.is_set():
+        say("stopped; whatever was finished is kept; the same command goes on")
+        return ExitCode.UNFINISHED
+    shown = [carry_out(each) for each in plans if failed.isdisjoint(each.keys.values())]
     results = [each.result for each in shown]
-    page = request.out / PAGE
-    write_page(shown, page)
-    print_results(results, page, json=request.json, messages=request.messages)
-    return code_of(results)
+    if results:
+        page = request.out / PAGE
+        write_page(shown, page)
+        print_results(results, page, json=request.json, messages=request.messages)
+    return ExitCode.UNFINISHED if failed else code_of(results)
 
 
 def code_of(results: Sequence[StudyResult]) -> ExitCode:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,6 +22,12 @@ from carnotlab.networks.layers import Dense, Layer
 from carnotlab.networks.parameterization import MeanField
 
 
+@lru_cache(maxsize=64)
+def _rests_at_zero(layer: Any) -> bool:
+    """Whether an activation is 0 at 0."""
+    return bool(jnp.all(activation(layer)(jnp.zeros(1)) == 0.0))
+
+
 def hidden_widths(network: Network) -> tuple[int, ...]:
     """Return the units of every hidden layer of a multilayer perceptron.
 
@@ -37,7 +44,7 @@ def hidden_widths(network: Network) -> tuple[int, ...]:
             case Dense():
                 fits = True
             case Elementwise():
-                fits = bool(jnp.all(activation(layer)(jnp.zeros(1)) == 0.0))
+                fits = _rests_at_zero(layer)
             case _:
                 fits = False
         if not fits:

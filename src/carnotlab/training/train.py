@@ -21,7 +21,6 @@ from carnotlab.experiment.training import Training
 from carnotlab.measures.base import Measure
 from carnotlab.training.batches import steps_per_epoch
 from carnotlab.training.descent import Outcome, descend
-from carnotlab.training.gradient_flow import flow
 from carnotlab.training.recording import labelled_facts, recorder
 from carnotlab.training.sweep import Path, differing_numbers, number_at, rebuild, skeleton
 
@@ -161,7 +160,7 @@ def _run(
     # to fill up the devices and dropped again.
     rows = np.minimum(np.arange(padded), members - 1)
     weights, keys, numbers = jax.tree.map(lambda a: a[rows], (weights, keys, numbers))
-    program = _program(first, paths, measures, devices, progress is not None)
+    program = ensemble_program(first, paths, measures, devices, progress is not None)
     program.relay.progress = progress
     outcome = jax.block_until_ready(program.call(weights, keys, numbers, data))
     return jax.tree.map(lambda a: a[:members], outcome)
@@ -177,19 +176,21 @@ class _Relay:
             self.progress(part)
 
 
-class _Program(NamedTuple):
+class Program(NamedTuple):
+    """A compiled ensemble: from weights, keys, numbers and data to what is left of all members."""
+
     call: Callable[[Any, Any, Any, Data], Outcome]
     relay: _Relay
 
 
 @lru_cache(maxsize=16)
-def _program(
+def ensemble_program(
     first: Experiment,
     paths: tuple[Path, ...],
     measures: tuple[Measure, ...],
     devices: int,
     tells: bool,
-) -> _Program:
+) -> Program:
     """Trace and keep the program of an ensemble, so that a second call need not compile."""
     experiment_of = rebuild(first, paths)
     last = float(first.training.times[-1]) or 1.0
@@ -198,6 +199,9 @@ def _program(
 
     def program(weights: Any, keys: Any, numbers: Any, data: Data) -> Outcome:
         if first.training.is_flow:
+            # The solver's library takes as long to import as JAX itself.
+            from carnotlab.training.gradient_flow import flow
+
             return flow(experiment_of, record, weights, keys, numbers, data)
         tell = partial(_tell, relay, last) if tells else None
         return descend(experiment_of, record, weights, keys, numbers, data, tell)
@@ -211,7 +215,7 @@ def _program(
             out_specs=split,
             check_vma=False,
         )
-    return _Program(jax.jit(program), relay)
+    return Program(jax.jit(program), relay)
 
 
 def _tell(progress: Progress, last: float, time: Any) -> None:

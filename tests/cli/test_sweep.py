@@ -1,0 +1,258 @@
+"""``carnot sweep``: results, what a script reads, what a repeated command skips."""
+
+import json
+
+import numpy as np
+import pytest
+from toy_study import put_in_catalogue
+
+from carnotlab.cli import study_sweeping
+from carnotlab.runs.run import Run
+from carnotlab.runs.store import Store
+from carnotlab.runs.sweeps import carry_out
+from carnotlab.runs.sweeps.archive import Archive
+from carnotlab.runs.sweeps.results import gather
+
+FILE = """
+import carnotlab as carnot
+TASK = carnot.GaussianRegression(inputs=4, samples=24)
+def experiment(lr: float, width: int = 8, batch: int = 8) -> carnot.Experiment:
+    training = carnot.Training(
+        carnot.GradientDescent(lr), 6, carnot.Minibatch(batch), record=carnot.Evenly(3)
+    )
+    return carnot.Experiment(TASK, carnot.mlp(4, (width,), 1), training)
+"""
+
+KEYS = {"sweep", "folder", "members", "done", "diverged", "failures", "refused", "quantity", "best",
+        "provenance"}  # fmt: skip
+PLAN = {"members", "settings", "seeds", "refused", "programs", "tasks", "core_seconds", "bytes",
+        "memory_of_a_task", "folder"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("user") / "user_toy.py"
+    file.write_text(FILE)
+    return file
+
+
+@pytest.fixture(scope="module")
+def swept(carnot, file, tmp_path_factory):
+    """The words of a small sweep, what it printed, and the folder it wrote."""
+    out = tmp_path_factory.mktemp("swept")
+    words = ("sweep", file, "lr=0.02,0.1", "seeds=3", "--out", out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_NUM_CPU_DEVICES", "1")
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", "")
+        return words, carnot(*words, "--json"), out
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    monkeypatch.setattr(carry_out, "train_members", lambda *_: pytest.fail("trained again"))
+
+
+def chunks(out):
+    """Return the content of every chunk by its place."""
+    files = [file for file in out.rglob("c/*") if file.is_file()]
+    return {file.relative_to(out).as_posix(): file.read_bytes() for file in files}
+
+
+def test_a_script_reads_what_leads(swept):
+    _, outcome, out = swept
+    assert outcome.code == 0
+    assert set(outcome.json) == KEYS
+    assert (outcome.json["members"], outcome.json["done"], outcome.json["diverged"]) == (6, 6, 0)
+    result, _ = gather(Archive.open(out / "sweeps" / outcome.json["sweep"]))
+    last = result.dataset["test_loss"].isel(time=-1)
+    means = last.mean("seed")
+    first, second = outcome.json["best"]
+    assert first["mean"] == pytest.approx(float(means.min()), rel=1e-6)
+    assert first["settings"] == {"lr": float(means["lr"][int(np.argmin(means.values))])}
+    error = last.sel(lr=first["settings"]["lr"]).std("seed", ddof=1) / np.sqrt(3)
+    assert first["standard_error"] == pytest.approx(float(error), rel=1e-4)
+    assert second["mean"] == pytest.approx(float(means.max()), rel=1e-6)
+
+
+def test_progress_is_on_stderr(swept):
+    _, outcome, _ = swept
+    lines = outcome.err.splitlines()
+    assert lines[0].startswith("user_toy.py: in this process")
+    assert "6 of 6 members done, 0 failed, 0 diverged" in lines[-1]
+    assert "best so far: lr=" in lines[-1]
+
+
+def test_a_repeated_command_trains_nothing(carnot, swept, no_training):
+    words, outcome, _ = swept
+    again = carnot(*words, "--json")
+    assert again.code == 0
+    assert again.out == outcome.out
+    assert again.err == ""
+
+
+def test_a_person_reads_a_table(carnot, swept, no_training):
+    words, _, out = swept
+    outcome = carnot(*words)
+    assert outcome.code == 0
+    assert "test_loss at the end" in outcome.out
+    assert "6 of 6 members done, 0 diverged." in outcome.out
+    assert outcome.out.splitlines()[-1].startswith(f"Results: {out}/sweeps/")
+
+
+def test_another_process_writes_the_same_bytes(carnot, swept, tmp_path):
+    words, outcome, out = swept
+    other = carnot(*words[:-1], tmp_path, "--jobs", "1", "--json")
+    assert other.code == 0
+    assert other.json["best"] == outcome.json["best"]
+    assert "user_toy.py: 1 process" in other.err
+    assert chunks(tmp_path) == chunks(out)
+    assert chunks(out)
+
+
+def test_what_is_missing_is_trained(carnot, swept, tmp_path, no_training):
+    """The control of the tests that train nothing."""
+    words, _, _ = swept
+    with pytest.raises(pytest.fail.Exception):
+        carnot(*words[:-1], tmp_path)
+
+
+def test_a_dry_run_writes_nothing(carnot, file, tmp_path):
+    words = ("sweep", file, "lr=0.02,0.1", "width=8,16,32", "seeds=5", "--out", tmp_path / "o")
+    outcome = carnot(*words, "--dry-run", "--json")
+    plan = outcome.json["plan"]
+    assert outcome.code == 0
+    assert set(plan) == PLAN
+    assert (plan["members"], plan["settings"], plan["seeds"]) == (30, 6, 5)
+    assert plan["bytes"] > 30 * 2 * 3 * 4  # two losses at three times and more
+    assert plan["core_seconds"] > 0
+    text = carnot(*words, "--dry-run")
+    assert "30 members: 6 settings x 5 seeds" in text.out
+    assert "on disk in" in text.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_names_the_folder_of_the_run(carnot, swept):
+    words, outcome, _ = swept
+    plan = carnot(*words, "--dry-run", "--json").json["plan"]
+    assert plan["folder"] == outcome.json["folder"]
+
+
+def planned(carnot, *words):
+    outcome = carnot("sweep", *words, "--dry-run", "--json")
+    assert outcome.code == 0, outcome.err
+    return outcome.json["plan"]
+
+
+def test_settings_drawn_at_random(carnot, file):
+    words = (file, "lr=0.01..1:log", "width=8..64", "seeds=2", "--sample", "7")
+    plan = planned(carnot, *words)
+    assert (plan["members"], plan["settings"]) == (14, 7)
+    assert planned(carnot, *words)["folder"] == plan["folder"]
+    assert planned(carnot, *words, "--sample-seed", "1")["folder"] != plan["folder"]
+
+
+def test_settings_from_a_file(carnot, swept, file, tmp_path):
+    """A list that holds a grid's settings gives the grid's members."""
+    _, outcome, _ = swept
+    table = tmp_path / "settings.csv"
+    table.write_text("lr\n0.02\n0.1\n")
+    out = tmp_path / "out"
+    listed = carnot("sweep", file, "seeds=3", "--settings", table, "--out", out, "--json")
+    assert listed.code == 0
+    assert listed.json["best"] == outcome.json["best"]
+
+
+def test_settings_that_are_no_experiment_are_named_and_the_others_trained(carnot, file, tmp_path):
+    words = ("sweep", file, "lr=0.02", "batch=8,5000", "seeds=1", "--out", tmp_path)
+    outcome = carnot(*words)
+    assert outcome.code == 0
+    assert "refused: lr=0.02, batch=5000: Got batches of 5000" in outcome.out
+    assert "1 of 1 members done, 0 diverged, 1 settings refused." in outcome.out
+    record = carnot(*words, "--json").json
+    assert list(record["refused"]) == ["lr=0.02, batch=5000"]
+
+
+def test_members_that_fail_are_named_and_tried_again(carnot, swept, tmp_path, monkeypatch):
+    words, outcome, _ = swept
+    words = (*words[:-1], tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(carry_out, "train_members", lambda *_: [][0])
+        failed = carnot(*words)
+    assert failed.code == 3
+    assert "failed: lr=0.02: IndexError" in failed.out
+    assert "0 of 6 members done, 0 diverged, 6 missing, 2 settings failed." in failed.out
+    again = carnot(*words, "--json")
+    assert again.code == 0
+    assert again.json["failures"] == {}
+    assert again.json["best"] == outcome.json["best"]
+
+
+def test_the_experiment_that_needs_no_file(carnot, tmp_path):
+    words = ("sweep", "lr=0.1", "width=4", "steps=2", "batch=0", "records=2", "seeds=1")
+    outcome = carnot(*words, "--out", tmp_path, "--json")
+    assert outcome.code == 0
+    assert outcome.json["best"][0]["settings"] == {
+        "lr": 0.1, "width": 4, "steps": 2, "batch": 0, "records": 2,
+    }  # fmt: skip
+    assert outcome.json["done"] == 1
+
+
+def test_a_function_of_any_settings(carnot, file, tmp_path):
+    other = tmp_path / "other.py"
+    other.write_text(f"from {file.stem} import experiment as of\n"
+                     "def experiment(**settings): return of(**settings)\n")  # fmt: skip
+    assert planned(carnot, other, "lr=0.1,0.2", "seeds=2")["members"] == 4
+
+
+def test_a_study_under_several_settings(carnot, kept):
+    words = ("sweep", "toy-modes", "error=0.05,1e-12", "--out", kept)
+    outcome = carnot(*words, "--json")
+    assert outcome.code == 1
+    record = outcome.json
+    assert set(record) == {
+        "study", "entry", "settings", "judgements", "as_expected", "error", "failures",
+    }  # fmt: skip
+    assert record["settings"] == [{"error": 0.05}, {"error": 1e-12}]
+    assert record["judgements"] == ["aligned: mode_strength", "control: large: mode_strength"]
+    assert record["as_expected"] == [[1.0, 1.0], [0.0, 1.0]]
+    assert record["error"][0] == record["error"][1]
+    tree = Store(kept / "arrays").load(record["entry"])
+    assert dict(tree["verdicts"].sizes) == {"error_": 2, "judgement": 2}
+    text = carnot(*words)
+    assert "3 of 4 verdicts are as toy-modes expects." in text.out
+    assert "aligned: mode_strength" in text.out
+
+
+def test_a_study_as_it_expects(carnot, kept):
+    assert carnot("sweep", "toy-modes", "error=0.05,0.06", "--out", kept).code == 0
+
+
+def test_a_study_swept_by_another_process(carnot, kept, monkeypatch):
+    monkeypatch.setattr(study_sweeping, "keep_compiled_programs", put_in_catalogue)
+    words = ("sweep", "toy-modes", "error=0.05,1e-12", "--out", kept, "--jobs", "1", "--json")
+    outcome = carnot(*words)
+    assert outcome.json["as_expected"] == [[1.0, 1.0], [0.0, 1.0]]
+    assert outcome.err.splitlines()[0] == "toy-modes: 1 process"
+
+
+def test_a_study_dry(carnot, tmp_path):
+    words = ("sweep", "toy-modes", "error=0.05,0.1", "seeds=2", "--out", tmp_path, "--dry-run")
+    outcome = carnot(*words, "--json")
+    assert outcome.code == 0
+    assert outcome.json["plan"]["runs"] == ["error=0.05, seeds=2", "error=0.1, seeds=2"]
+    assert "2 runs of toy-modes" in carnot(*words).out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_setting_of_a_study_that_fails_is_named(carnot, kept, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("no")
+
+    monkeypatch.setattr(Run, "compute", broken)
+    words = ("sweep", "toy-modes", "steps=60,61", "--out", kept)
+    outcome = carnot(*words, "--json")
+    assert outcome.code == 3
+    record = json.loads(outcome.out)
+    assert record["failures"] == {"1": "ZeroDivisionError: no"}
+    assert record["as_expected"] == [[1.0, 1.0], [None, None]]
+    assert "ZeroDivisionError: no" in carnot(*words).out
