@@ -1,6 +1,7 @@
 import contextlib
 import io
 import json
+import os
 import shutil
 from typing import NamedTuple
 
@@ -37,6 +38,8 @@ def _toys():
         patch.setenv("JAX_NUM_CPU_DEVICES", "1")
         # Programs compiled for tests are not for the user's cache.
         patch.setenv("JAX_COMPILATION_CACHE_DIR", "")
+        # The command would settle these for its process, which is that of all tests here.
+        patch.setenv("XLA_FLAGS", os.environ.get("XLA_FLAGS", ""))
         yield
 
 

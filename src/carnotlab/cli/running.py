@@ -19,7 +19,7 @@ from carnotlab.cli.tables import remarks, verdict_lines
 from carnotlab.reports.figures import Exhibit
 from carnotlab.reports.folder import PAGE, write_page, write_results, write_settings
 from carnotlab.reports.words import tally
-from carnotlab.runs.executors.choosing import require_place
+from carnotlab.runs.executors.choosing import compute_as_workers, require_place
 from carnotlab.studies import catalogue
 from carnotlab.studies.linear_baselines import baseline_table
 from carnotlab.studies.running import run_study
@@ -66,6 +66,8 @@ def run(request: Request, stop: threading.Event | None = None) -> ExitCode:
     if request.in_process:
         # Not else: results are kept by the number of devices, and a worker has one.
         spread_over_cores()
+    else:
+        compute_as_workers()
     plans = plan(request.studies, request.size, request.changes, request.out)
     if request.dry:
         _print_plans(plans, request)

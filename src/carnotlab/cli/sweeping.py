@@ -17,7 +17,7 @@ from carnotlab.cli.experiments import NAMED, recipe_of
 from carnotlab.cli.output import ExitCode, as_text, emit, say, show
 from carnotlab.cli.sweep_progress import course_of, sweep_progress
 from carnotlab.runs.compiled_programs import keep_compiled_programs
-from carnotlab.runs.executors.choosing import executor_of, require_place
+from carnotlab.runs.executors.choosing import compute_as_workers, executor_of, require_place
 from carnotlab.runs.machine import available_memory, slowness
 from carnotlab.runs.sweeps.archive import Archive
 from carnotlab.runs.sweeps.carry_out import FOLDER, compute_missing, open_archive, standing
@@ -118,6 +118,8 @@ def settle_place(request: Request) -> None:
     require_place(request.scheduler, request.jobs)
     if request.in_process:
         spread_over_cores()
+    else:
+        compute_as_workers()
     keep_compiled_programs()
 
 

@@ -1,5 +1,6 @@
 """One run: a theory's prediction of an experiment, its training, and the assumptions' checks."""
 
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -38,7 +39,9 @@ def result_key(*things: Any) -> str:
     folders = sorted({folder for kind in kinds if (folder := folder_of(kind)) is not None})
     code = [code_digest(), *(code_digest((folder,)) for folder in folders)]
     versions = [*code, jax.__version__, np.__version__]
-    devices = [jax.devices()[0].device_kind, len(jax.devices())]
+    # XLA's own flags decide last digits: how products are cut up over threads, for one.
+    flags = os.environ.get("XLA_FLAGS", "")
+    devices = [jax.devices()[0].device_kind, len(jax.devices()), *([flags] if flags else [])]
     return content_key(*things, versions, devices)[:32]
 
 

@@ -44,14 +44,23 @@ class ArmWork:
         study = find_study(item.study)
         arms, _ = arms_of(study, resolve(study, item.size, dict(item.changes)))
         keys = {arm.label: arm.run.key for arm in arms}
-        require(
-            keys.get(item.label) == item.key,
-            "workers whose results have other keys than in this process",
-            "the same code, versions and data, and the same number and kind of devices",
-            "install the same there, and set JAX_PLATFORMS and JAX_NUM_CPU_DEVICES alike",
-        )
+        require_same_key(keys.get(item.label), item.key)
         run = next(arm.run for arm in arms if arm.label == item.label)
         return execute(run, Store(self.out / FOLDER)).seconds
+
+
+def require_same_key(found: str | None, expected: str) -> None:
+    """Refuse to compute what the asking process would not find under the key it looks for.
+
+    Raises:
+        InputError: if the keys differ.
+    """
+    require(
+        found == expected,
+        "workers whose results have other keys than in the process that asks",
+        "the same code, versions and data, the same number and kind of devices, and XLA_FLAGS",
+        "install the same there, and set JAX_PLATFORMS, JAX_NUM_CPU_DEVICES and XLA_FLAGS alike",
+    )
 
 
 def missing_arms(

@@ -1,7 +1,7 @@
 """A study under many settings: which of its verdicts stand where, as one labelled array."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import xarray as xr
 
 from carnotlab.core.errors import require
 from carnotlab.runs.sweeps.settings import Settings, Value
+from carnotlab.studies.arm_work import require_same_key
 from carnotlab.studies.catalogue import find_study
-from carnotlab.studies.running import resolve, run_study
+from carnotlab.studies.running import arms_of, resolve, run_study
 from carnotlab.studies.study import Size, StudyResult
 
 PARTS = ("error", "low", "high", "tolerance", "agrees", "as_expected", "in_regime")
@@ -19,11 +20,18 @@ PARTS = ("error", "low", "high", "tolerance", "agrees", "as_expected", "in_regim
 
 @dataclass(frozen=True)
 class Point:
-    """One setting of a study that is swept."""
+    """One setting of a study that is swept; ``key`` is that of its first arm where it is asked."""
 
     study: str
     size: Size
     changes: tuple[tuple[str, Value], ...]
+    key: str = ""
+
+    def arm_key(self) -> str:
+        """Return the key of the study's first arm under this setting, in this process."""
+        study = find_study(self.study)
+        arms, _ = arms_of(study, resolve(study, self.size, dict(self.changes)))
+        return arms[0].run.key
 
     def result(self, out: Path) -> StudyResult:
         """Run what is missing of the study under this setting, and judge it."""
@@ -37,7 +45,12 @@ class PointWork:
     out: Path
 
     def __call__(self, point: Point) -> int:
-        """Return how many verdicts are not as the study expects."""
+        """Return how many verdicts are not as the study expects.
+
+        Raises:
+            InputError: if this process would file results under other keys than the one that asks.
+        """
+        require_same_key(point.arm_key(), point.key)
         return sum(not verdict.as_expected for verdict in point.result(self.out).verdicts)
 
 
@@ -65,7 +78,8 @@ def points_of(study: str, size: Size, settings: Settings, seeds: int | None) -> 
         if seeds is not None:
             changes["seeds"] = seeds
         resolve(chosen, size, changes)
-        points.append(Point(study, size, tuple(changes.items())))
+        point = Point(study, size, tuple(changes.items()))
+        points.append(replace(point, key=point.arm_key()))
     return tuple(points)
 
 

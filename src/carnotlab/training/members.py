@@ -127,7 +127,7 @@ def train_members(
     """
     require(len(members) > 0, "no members", "at least one", "leave the pack out")
     first, lane = program.first, program.lane
-    call = ensemble_program(first, program.paths, tuple(measures), 1, False).call
+    call = ensemble_program(first, program.paths, tuple(measures), 1, False, one_thread=True).call
     kind = np.dtype(first.training.precision)
     with precision(first.training.precision):
         # On one device for all threads, one at a time: each would compile what draws them anew.

@@ -190,8 +190,13 @@ def ensemble_program(
     measures: tuple[Measure, ...],
     devices: int,
     tells: bool,
+    one_thread: bool = False,
 ) -> Program:
-    """Trace and keep the program of an ensemble, so that a second call need not compile."""
+    """Trace and keep the program of an ensemble, so that a second call need not compile.
+
+    With ``one_thread`` its matrix products stay on the thread that runs it, whatever the process
+    allows: how they are cut up over threads decides last digits.
+    """
     experiment_of = rebuild(first, paths)
     last = float(first.training.times[-1]) or 1.0
     relay = _Relay()
@@ -215,7 +220,8 @@ def ensemble_program(
             out_specs=split,
             check_vma=False,
         )
-    return Program(jax.jit(program), relay)
+    options: dict[str, Any] = {"xla_cpu_multi_thread_eigen": False} if one_thread else {}
+    return Program(jax.jit(program, compiler_options=options), relay)
 
 
 def _tell(progress: Progress, last: float, time: Any) -> None:

@@ -13,7 +13,7 @@ import toy_work
 from dask_processes import Scheduler
 from worker_processes import PROCESSES, alive, dying, environment, gone, workers
 
-from carnotlab.core.errors import InputError
+from carnotlab.core.errors import InputError, UnfinishedError
 from carnotlab.runs.executors import dask_cluster, dask_connection
 from carnotlab.runs.executors.base import Failed
 from carnotlab.runs.executors.dask_cluster import DaskCluster
@@ -124,7 +124,7 @@ def test_a_scheduler_that_loses_its_workers_for_long_is_given_up(scheduler, tmp_
         next(outcomes)
         for worker in scheduler.workers:
             worker.terminate()  # the nanny, which ends its worker
-        with pytest.raises(InputError, match="lost all its workers"):
+        with pytest.raises(UnfinishedError, match="lost all its workers"):
             list(outcomes)
 
 

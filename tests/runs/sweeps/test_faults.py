@@ -136,7 +136,7 @@ def test_workers_killed_at_random(several, undisturbed, tmp_path):
 FILE = """
 import carnotlab as carnot
 TASK = carnot.GaussianRegression(inputs=4, samples=24)
-def experiment(lr: float, width: int = 8) -> carnot.Experiment:
+def experiment(lr: float, width: int = 48) -> carnot.Experiment:
     training = carnot.Training(
         carnot.GradientDescent(lr), {steps}, carnot.Minibatch(8), record=carnot.Evenly(3)
     )

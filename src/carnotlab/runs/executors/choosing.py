@@ -1,7 +1,10 @@
 """The executor that the command line asks for."""
 
+import os
+
 from carnotlab.core.errors import require
 from carnotlab.runs.executors.base import Executor, SetUp
+from carnotlab.runs.executors.transport import ONE_CORE
 
 
 def executor_of(
@@ -32,6 +35,14 @@ def executor_of(
     from carnotlab.runs.executors.in_process import InProcess
 
     return InProcess(setup=setup)
+
+
+def compute_as_workers() -> None:
+    """Have this process compute as its workers do, before it first uses JAX.
+
+    What it then reads back was filed under the keys that it gives itself.
+    """
+    os.environ.setdefault("XLA_FLAGS", ONE_CORE["XLA_FLAGS"])
 
 
 def require_place(scheduler: str | None, jobs: int | None = None) -> None:

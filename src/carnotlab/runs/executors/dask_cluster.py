@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from carnotlab.core.errors import InputError, require
+from carnotlab.core.errors import InputError, UnfinishedError, require
 from carnotlab.runs.atomic import unwritable
 from carnotlab.runs.executors.attempts import one_line
 from carnotlab.runs.executors.base import Executor, Outcome, SetUp
@@ -100,12 +100,11 @@ class DaskCluster(Executor):
                 asked = now
                 self.workers = self._connection.threads()
                 worked = now if self.workers else worked
-                require(
-                    now - worked < WITHOUT_WORKERS,
-                    f"the scheduler at {self._connection.address}, which has lost all its workers",
-                    "at least one worker",
-                    "start some and repeat the same command; what was finished is kept",
-                )
+                if now - worked >= WITHOUT_WORKERS:
+                    raise UnfinishedError(
+                        f"the scheduler at {self._connection.address} has lost all its workers; "
+                        "start some and repeat the same command: what was finished is kept"
+                    )
         queue.raise_refusal()
 
     def close(self) -> None:

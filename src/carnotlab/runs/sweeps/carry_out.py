@@ -113,7 +113,8 @@ def run_sweep(
         if executor is None:
             executor = stack.enter_context(InProcess())
         plan = plan_sweep(sweep, memory)
-        archive = open_archive(sweep, plan, Path(out), name)
+        # Workers elsewhere may have been started in another folder.
+        archive = open_archive(sweep, plan, Path(out).resolve(), name)
         executor.require_shared_folder(archive.root)
         before = standing(plan, archive)
         compute_missing(sweep, plan, archive, executor, before, tell, stop)

@@ -17,7 +17,19 @@ MOST = 10_000_000
 """Settings beyond which a grid is taken for a slip: their table alone would fill the memory."""
 
 
-RESERVED = frozenset({"seed", "seeds", "time", "setting", "member", "finished", "judgement"})
+RESERVED = frozenset(
+    [
+        "seed",
+        "seeds",
+        "time",
+        "setting",
+        "member",
+        "finished",
+        "judgement",
+        "diverged_at",
+        "stopped_at",
+    ]
+)
 """Names of dimensions that results have anyway."""
 
 
@@ -200,12 +212,14 @@ def sampled(count: int, seed: int = 0, /, **ranges: Range | Iterable[Value]) -> 
 
 def _require_values(name: str, column: Sequence[Any]) -> None:
     for value in column:
-        if isinstance(value, bool | int | str) or (
-            isinstance(value, float) and math.isfinite(value)
+        if isinstance(value, bool | str) or (
+            isinstance(value, int | float) and math.isfinite(value) and abs(value) < 2**63
         ):
             continue
         raise InputError(
-            f"{name} = {value!r}", "finite numbers, words, True or False", "leave it out"
+            f"{name} = {value!r}",
+            "finite numbers below 2**63, words, True or False",
+            "leave it out",
         )
     kinds = {str if isinstance(v, str) else bool if isinstance(v, bool) else float for v in column}
     require(

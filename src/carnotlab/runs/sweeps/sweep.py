@@ -63,6 +63,8 @@ class Sweep:
             "at least one, with different names",
             "name what to record",
         )
+        clash = set(names) & set(self.settings.names)
+        require(not clash, f"settings named as measures: {clash}", "other names", "rename them")
         require(
             len(self.present) > 0,
             f"no experiment in {len(self.settings)} settings",
@@ -113,7 +115,8 @@ class Sweep:
             np.__version__,
             jax.devices()[0].device_kind,
         ]
-        table = [list(self.settings.names), [list(row) for row in self.settings.rows]]
+        table: list[Any] = [list(self.settings.names), [list(row) for row in self.settings.rows]]
+        table.append(list(self.settings.shape or ()))
         return content_key("sweep", table, experiments, self.seeds, self.measures, versions)[:32]
 
     def _experiment(self, row: int) -> Experiment:
