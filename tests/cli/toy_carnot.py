@@ -12,11 +12,12 @@ from carnotlab.runs.run import Run
 from carnotlab.studies import catalogue
 
 # Worker processes import this file, and find the same studies.
-catalogue.STUDIES = catalogue.TOUR = (ToyStudy(), ContraryStudy())
+if __name__ in ("__main__", "__mp_main__"):  # this program or a worker, not a look for doctests
+    catalogue.STUDIES = catalogue.TOUR = (ToyStudy(), ContraryStudy())
 
 if __name__ == "__main__":
     main()
-else:
+elif __name__ == "__mp_main__":
     compute = Run.compute
 
     def compute_and_tell(run, *rest):
