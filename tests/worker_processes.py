@@ -3,6 +3,8 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -70,3 +72,22 @@ def environment() -> dict[str, str]:
     source = TESTS.parent / "src"
     path = os.pathsep.join(map(str, (source, TESTS)))
     return {**os.environ, "PYTHONPATH": path}
+
+
+def start_python(*arguments: str, **options) -> "subprocess.Popen[str]":
+    """Start Python with the library and the tests' modules at hand; what it writes is kept."""
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        **options,
+    )
+
+
+def start_script(folder: Path, text: str) -> "subprocess.Popen[str]":
+    """Start a script in a session of its own, as from another terminal."""
+    script = folder / "script.py"
+    script.write_text(text)
+    return start_python(str(script), start_new_session=True)

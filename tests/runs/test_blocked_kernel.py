@@ -1,15 +1,12 @@
 """A kernel in blocks on disk: the whole matrix's numbers, kept, found again, damaged, shared."""
 
 import gc
-import os
-import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from slowed_kernels import finish, kill_after, start_slowed
 
 from carnotlab.core.errors import InputError, OutOfReachError
 from carnotlab.networks.activations import Gelu
@@ -258,56 +255,19 @@ def test_blocks_that_cannot_be_computed_are_an_error_and_others_are_kept(tmp_pat
     assert made.missing() < 10
 
 
-KILLED = """
-import sys, time
-from pathlib import Path
-import numpy as np
-from carnotlab.networks.architectures import mlp
-from carnotlab.runs import block_work, blocked_kernel
-
-# Other files may be edited while this runs; here the program stays the same.
-blocked_kernel.code_digest = lambda layers: "this program"
-real = block_work.kernels
-
-def slow(*arguments, **options):
-    time.sleep(float(sys.argv[2]))
-    print("computed", flush=True)
-    return real(*arguments, **options)
-
-block_work.kernels = slow
+WORK = """
 x = np.random.default_rng(0).standard_normal((23, 5))
-blocked_kernel.BlockedKernel(mlp(5, (8, 8), 2), x, Path(sys.argv[1]), block=6).build()
+blocked_kernel.BlockedKernel(mlp(5, (8, 8), 2), x, folder, block=6).build()
 """
-
-
-def start(folder, pause):
-    path = os.pathsep.join(
-        [str(Path(block_work.__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(folder), str(pause)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
 
 
 @pytest.mark.slow
 def test_a_process_killed_in_the_middle_is_resumed_to_the_same_bits(tmp_path):
-    undisturbed = start(tmp_path / "a", 0.0)
-    said, _ = undisturbed.communicate(timeout=300)
-    assert (undisturbed.returncode, said.count("computed")) == (0, 10)
-    process = start(tmp_path / "b", 0.05)
-    for _ in range(4):
-        assert process.stdout.readline().strip() == "computed"
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
+    assert finish(WORK, tmp_path / "a") == 10
+    kill_after(start_slowed(WORK, tmp_path / "b", 0.05), announced=4)
     there = len(files(tmp_path / "b"))
     assert 3 <= there < 10
-    rest = start(tmp_path / "b", 0.0)
-    said, _ = rest.communicate(timeout=300)
-    assert (rest.returncode, said.count("computed")) == (0, 10 - there)
+    assert finish(WORK, tmp_path / "b") == 10 - there
     assert contents(tmp_path / "b") == contents(tmp_path / "a")
 
 

@@ -1,23 +1,19 @@
 """Kernel matrices by blocks: the same numbers, kept, found again, killed, damaged."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from slowed_kernels import finish, kill_after, start_slowed
 
 from carnotlab.core.errors import InputError
 from carnotlab.networks.architectures import mlp
 from carnotlab.networks.convolutional_architectures import convolutional
 from carnotlab.networks.infinite.kernels import kernels
+from carnotlab.runs.block_files import read_block
 from carnotlab.runs.kernel_blocks import KernelBlocks
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 NETWORK = mlp(5, (8, 8), 2)
 
 
@@ -128,7 +124,7 @@ def test_a_flip_of_any_byte_is_noticed(tmp_path):
         changed = bytearray(content)
         changed[place] ^= 4
         file.write_bytes(bytes(changed))
-        assert made._read(made.place, (0, 0)) is None, place
+        assert read_block(file) is None, place
 
 
 def test_other_images_networks_blocks_and_precisions_have_other_folders(tmp_path):
@@ -174,72 +170,26 @@ def test_a_block_of_nothing_is_refused():
 
 
 WORK = """
-import sys, time
-from pathlib import Path
-import numpy as np
-from carnotlab.networks.architectures import mlp
-from carnotlab.runs import kernel_blocks as module
-
-# Other files may be edited while this runs; here the program stays the same.
-module.code_digest = lambda layers: "this program"
-real = module.kernels
-
-def slow(*arguments, **options):
-    time.sleep(float(sys.argv[2]))
-    print("computed", flush=True)
-    return real(*arguments, **options)
-
-module.kernels = slow
 x = np.random.default_rng(0).standard_normal((12, 5))
 y = np.random.default_rng(1).standard_normal((6, 5))
-found = module.KernelBlocks(mlp(5, (8, 8), 2), x, y, Path(sys.argv[1]), 3).compute()
-np.save(sys.argv[3], np.concatenate([part for pair in found for part in pair]))
+found = kernel_blocks.KernelBlocks(mlp(5, (8, 8), 2), x, y, folder, 3).compute()
+np.save(folder / "found.npy", np.concatenate([part for pair in found for part in pair]))
 """
 TILES = 10 + 8
 
 
-def start(folder, pause):
-    path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.Popen(
-        [sys.executable, "-c", WORK, str(folder), str(pause), str(folder.parent / "found.npy")],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-
-
-def finish(folder):
-    process = start(folder, 0.0)
-    said, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    return said.count("computed"), np.load(folder.parent / "found.npy")
-
-
-@pytest.mark.parametrize(
-    "moments",
-    [[(6, 0.03)], pytest.param([(3, 0.01), (5, 0.06), (2, 0.0)], marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("moments", [[6], pytest.param([3, 5, 2], marks=pytest.mark.slow)])
 def test_a_process_killed_in_the_middle_is_resumed_to_the_same_bits(tmp_path, moments):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    number, undisturbed = finish(tmp_path / "a" / "blocks")
-    assert number == TILES
-    folder = tmp_path / "b" / "blocks"
-    there = 0
-    for lines, moment in moments:
-        process = start(folder, 0.05)
-        for _ in range(lines):
-            assert process.stdout.readline().strip() == "computed"
-        time.sleep(moment)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
+    assert finish(WORK, tmp_path / "a") == TILES
+    folder, there = tmp_path / "b", 0
+    for announced in moments:
+        kill_after(start_slowed(WORK, folder, 0.05), announced)
         now = len(files(folder))
         # All but the last that it announced must be on disk.
-        assert now >= there + lines - 1
+        assert now >= there + announced - 1
         there = now
     assert there < TILES
-    number, resumed = finish(folder)
-    assert number == TILES - there
+    assert finish(WORK, folder) == TILES - there
+    undisturbed, resumed = (np.load(tmp_path / name / "found.npy") for name in "ab")
     np.testing.assert_array_equal(resumed, undisturbed)
     assert not list(folder.rglob("*.part"))

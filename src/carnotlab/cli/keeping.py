@@ -1,6 +1,5 @@
 """``carnot runs``: what a folder holds, whether it is sound, what may go, and other formats."""
 
-import json as json_format
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from carnotlab.cli.kept_tables import bytes_in_words, listing, plain, removal_table, shown
-from carnotlab.cli.output import ExitCode, emit, say, show
+from carnotlab.cli.output import ExitCode, as_text, emit, say, show
 from carnotlab.core.errors import InputError, require
 from carnotlab.runs.folder import pruning
 from carnotlab.runs.folder.contents import Contents, contents_of
@@ -32,7 +31,7 @@ def list_runs(out: Path, *, json: bool) -> ExitCode:
     if json:
         rows = [held.to_dict() for _, held in contents.rows]
         unknown = [str(path) for path in contents.unknown]
-        emit(_record_text({"runs": rows, "bytes": contents.size, "unknown": unknown}))
+        emit(as_text({"runs": rows, "bytes": contents.size, "unknown": unknown}))
         return ExitCode.AS_EXPECTED
     things: list[Any] = [listing(contents)] if contents.rows else []
     total = f"{len(contents.rows)} runs and entries, {bytes_in_words(contents.size)} on disk"
@@ -51,7 +50,7 @@ def show_run(wanted: str, out: Path, *, json: bool) -> ExitCode:
     kind, held = contents_of(out).pick(wanted)
     details = {} if held.state in ("damaged", "newer") and held.note else kind.details(held)
     if json:
-        emit(_record_text({**held.to_dict(), **details}))
+        emit(as_text({**held.to_dict(), **details}))
     else:
         show(*shown(held, details))
     return ExitCode.AS_EXPECTED
@@ -73,7 +72,7 @@ def verify(wanted: Sequence[str], out: Path, *, json: bool) -> ExitCode:
             {"id": held.name, "path": str(fault.path), "reason": fault.reason}
             for held, fault in damaged
         ]
-        emit(_record_text({"checked": len(found), "sound": sound, "damaged": records}))
+        emit(as_text({"checked": len(found), "sound": sound, "damaged": records}))
     else:
         lines = [plain(f"damaged: {held.name}: {f.path}: {f.reason}") for held, f in damaged]
         show(*lines, Text(f"{sound} of {len(found)} are sound."))
@@ -118,7 +117,7 @@ def prune(out: Path, flags: Mapping[str, bool], *, dry: bool, json: bool) -> Exi
     left += contents.unknown
     if json:
         record = {"removed": done, "bytes": freed, "temporaries": cleared}
-        emit(_record_text({**record, "left": [str(path) for path in left]}))
+        emit(as_text({**record, "left": [str(path) for path in left]}))
         return ExitCode.AS_EXPECTED
     things: list[Any] = [removal_table(done)] if done else []
     words = f"Removed {len(done)}, which freed {bytes_in_words(freed)}"
@@ -135,7 +134,7 @@ def _print_removable(
     records = [_removal(each, each.frees) for each in found]
     total = sum(each.frees for each in pruning.distinct(found))
     if json:
-        emit(_record_text({"would_remove": records, "bytes": total}))
+        emit(as_text({"would_remove": records, "bytes": total}))
         return
     things: list[Any] = [removal_table(records)] if records else []
     if not chosen:
@@ -217,8 +216,3 @@ def _parts(kind: Kind, held: Held) -> Any:
 def _tell(lost: Sequence[str], what: str) -> None:
     if lost:
         say(f"{what}: {'; '.join(lost)}")
-
-
-def _record_text(record: Mapping[str, Any]) -> str:
-    """Return a record as one JSON object; here because other records need JAX to import."""
-    return json_format.dumps(record, indent=2, allow_nan=False) + "\n"

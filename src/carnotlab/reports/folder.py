@@ -14,6 +14,7 @@ from carnotlab.reports.figures import Exhibit, exhibit
 from carnotlab.reports.page import page
 from carnotlab.reports.section import anchor
 from carnotlab.runs.atomic import appearing, clear_leftovers, write_json, write_text
+from carnotlab.runs.entries import STORE
 from carnotlab.studies.linear_baselines import baseline_table
 from carnotlab.studies.running import study_key
 from carnotlab.studies.study import Settings, Size, Study, StudyResult
@@ -31,7 +32,7 @@ def folder_of(out: Path, study: Study, size: Size, settings: Settings) -> Path:
 
 def store_of(folder: Path) -> Path:
     """Return the store beside a study's folder."""
-    return folder.parent / "arrays"
+    return folder.parent / STORE
 
 
 def write_settings(

@@ -36,8 +36,7 @@ class BlockComputation:
     def block(self, tile: Tile, x: Samples, others: Samples | None) -> Values:
         """Return a block of the kernel among ``x``, or of ``x`` with ``others``."""
         rows, columns = self.tiling.slices(tile)
-        # With one set of samples, a block on the diagonal is symmetric.
-        alone = self.tiling.symmetric and tile[0] == tile[1]
+        alone = self.tiling.on_diagonal(tile)
         second = None if alone else (x if others is None else others)[columns]
         # Small blocks would by default take another path than large ones, of other digits.
         quick = jax.default_backend() == "cpu" and dense_engine.supports(self.network)

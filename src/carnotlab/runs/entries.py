@@ -27,6 +27,9 @@ ORIGIN_ATTRIBUTE = "carnot_origin"
 DIGEST_ATTRIBUTE = "sha256"
 OWN_ATTRIBUTES = (VERSION_ATTRIBUTE, ORIGIN_ATTRIBUTE, DIGEST_ATTRIBUTE)
 
+STORE = "arrays"
+"""Folder of the entries of studies; `compare` keeps its own right in the output folder."""
+
 ROOT = "zarr.json"
 SUFFIX = ".zarr"
 ARM_GROUPS = frozenset({"prediction", "observation", "checks"})

@@ -9,6 +9,7 @@ order, so a matrix put together over several sittings has the bits of one comput
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ from carnotlab.networks.infinite.general import Progress
 from carnotlab.networks.infinite.kernels import Kernels, kernels
 from carnotlab.runs.atomic import clear_leftovers
 from carnotlab.runs.block_files import read_block, write_block
-from carnotlab.runs.block_work import KERNEL_LAYERS, DType
+from carnotlab.runs.block_work import KERNEL_LAYERS, DType, block_file
+from carnotlab.runs.tiling import Tile, Tiling
 
 BLOCK = 32
 """Images along each side of a block: some 1000 pairs, which are what a killed process loses."""
@@ -32,7 +34,6 @@ BLOCK = 32
 TIMED = 4
 """Held-out images in the small block by which a pair is timed."""
 
-Tile = tuple[int, int]
 Images = Float[np.ndarray, "n *input"]
 
 
@@ -41,6 +42,31 @@ class Matrices(NamedTuple):
 
     train: Kernels
     across: Kernels
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The training images with themselves, or the held-out images with them.
+
+    ``above`` rows of blocks stand above those of this part, where files are numbered.
+    """
+
+    x: Images
+    tiling: Tiling
+    above: int
+
+    def file(self, place: Path, tile: Tile) -> Path:
+        return block_file(place, (self.above + tile[0], tile[1]))
+
+    def together(self, blocks: dict[Tile, Kernels], dtype: DType) -> Kernels:
+        whole = Kernels(*(np.empty(self.tiling.shape, dtype) for _ in range(2)))
+        for tile, block in blocks.items():
+            rows, columns = self.tiling.slices(tile)
+            for matrix, values in zip(whole, block, strict=True):
+                matrix[rows, columns] = values
+                if self.tiling.symmetric:
+                    matrix[columns, rows] = values.T
+        return whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +109,7 @@ class KernelBlocks:
     @property
     def pairs(self) -> int:
         """Pairs of images in all blocks."""
-        return sum(map(self._pairs_in, self._tiles()))
+        return sum(part.tiling.pairs(tile) for part, tile in self._blocks())
 
     def missing_pairs(self) -> int:
         """Return the pairs of images in blocks that are not on disk; damaged ones count as there.
@@ -93,8 +119,11 @@ class KernelBlocks:
         9
         """
         place = self.place
-        missing = (t for t in self._tiles() if place is None or not _file(place, t).is_file())
-        return sum(map(self._pairs_in, missing))
+        return sum(
+            part.tiling.pairs(tile)
+            for part, tile in self._blocks()
+            if place is None or not part.file(place, tile).is_file()
+        )
 
     def compute(self, progress: Progress | None = None) -> Matrices:
         """Return both matrices, reading the blocks there are and computing the others.
@@ -105,30 +134,30 @@ class KernelBlocks:
             OutOfReachError: if the network has no infinite-width limit.
             InputError: if images do not fit the network, or the folder cannot be written.
         """
-        place, n = self.place, len(self.x_train)
+        place = self.place
         if place is not None:
             clear_leftovers(place)
+        found: list[dict[Tile, Kernels]] = []
+        lacking: list[tuple[int, Tile]] = []
         # Read first, so that the fraction told is of what has to be computed.
-        found = {tile: self._read(place, tile) for tile in self._tiles()}
-        lacking = [tile for tile, block in found.items() if block is None]
-        total, done = max(sum(map(self._pairs_in, lacking)), 1), 0
-        for tile in lacking:
-            block = found[tile] = self._computed(tile)
+        for part in self._parts:
+            kept = {tile: _read(place, part, tile) for tile in part.tiling.tiles()}
+            lacking += [(len(found), tile) for tile, block in kept.items() if block is None]
+            found.append({tile: block for tile, block in kept.items() if block is not None})
+        total, done = sum(self._parts[k].tiling.pairs(tile) for k, tile in lacking), 0
+        for k, tile in lacking:
+            part = self._parts[k]
+            block = found[k][tile] = self._computed(part, tile)
             if place is not None:
-                write_block(_file(place, tile), np.stack(block))
-            done += self._pairs_in(tile)
+                write_block(part.file(place, tile), np.stack(block))
+            done += part.tiling.pairs(tile)
             if progress is not None:
                 progress(done / total)
-        whole = [np.empty((n + len(self.x_test), n), self.dtype) for _ in range(2)]
-        for tile, block in found.items():
-            assert block is not None
-            rows, columns = self._slices(tile)
-            for matrix, part in zip(whole, block, strict=True):
-                matrix[rows, columns] = part
-                if rows.start < n:
-                    matrix[columns, rows] = part.T
         return Matrices(
-            Kernels(*(matrix[:n] for matrix in whole)), Kernels(*(matrix[n:] for matrix in whole))
+            *(
+                part.together(blocks, self.dtype)
+                for part, blocks in zip(self._parts, found, strict=True)
+            )
         )
 
     def seconds_per_pair(self) -> float:
@@ -142,45 +171,26 @@ class KernelBlocks:
         self._kernels(few, others)
         return (time.perf_counter() - began) / (len(few) * len(others))
 
-    def _tiles(self) -> Iterator[Tile]:
-        """Yield rows and columns of blocks: one triangle among training images, then the others.
+    @cached_property
+    def _parts(self) -> tuple[_Part, _Part]:
+        train, held_out = len(self.x_train), len(self.x_test)
+        among = Tiling(train, None, self.block)
+        across = Tiling(held_out, train, self.block)
+        return _Part(self.x_train, among, 0), _Part(self.x_test, across, among.bands[0])
 
-        Rows of held-out images are counted on from those of training images.
-        """
-        columns = -(-len(self.x_train) // self.block)
-        rows = -(-len(self.x_test) // self.block)
-        yield from ((i, j) for i in range(columns) for j in range(i, columns))
-        yield from ((columns + i, j) for i in range(rows) for j in range(columns))
+    def _blocks(self) -> Iterator[tuple[_Part, Tile]]:
+        yield from ((part, tile) for part in self._parts for tile in part.tiling.tiles())
 
-    def _slices(self, tile: Tile) -> tuple[slice, slice]:
-        """Return rows and columns of a block in training images followed by held-out ones."""
-        n = len(self.x_train)
-        bands = -(-n // self.block)
-        first = tile[0] * self.block if tile[0] < bands else n + (tile[0] - bands) * self.block
-        end = min(first + self.block, n if tile[0] < bands else n + len(self.x_test))
-        return slice(first, end), slice(tile[1] * self.block, min((tile[1] + 1) * self.block, n))
-
-    def _pairs_in(self, tile: Tile) -> int:
-        rows, columns = (part.stop - part.start for part in self._slices(tile))
-        return rows * (rows + 1) // 2 if tile[0] == tile[1] else rows * columns
-
-    def _computed(self, tile: Tile) -> Kernels:
-        rows, columns = self._slices(tile)
-        if tile[0] == tile[1]:
-            return self._kernels(self.x_train[rows])
-        n = len(self.x_train)
-        held_out = rows.start >= n
-        first = self.x_test[rows.start - n : rows.stop - n] if held_out else self.x_train[rows]
-        return self._kernels(first, self.x_train[columns])
+    def _computed(self, part: _Part, tile: Tile) -> Kernels:
+        rows, columns = part.tiling.slices(tile)
+        second = None if part.tiling.on_diagonal(tile) else self.x_train[columns]
+        return self._kernels(part.x[rows], second)
 
     def _kernels(self, x1: Images, x2: Images | None = None) -> Kernels:
         return kernels(self.network, x1, x2, dtype=self.dtype)
 
-    def _read(self, place: Path | None, tile: Tile) -> Kernels | None:
-        """Return a block as it was written; None where it is missing or damaged."""
-        both = None if place is None else read_block(_file(place, tile))
-        return None if both is None else Kernels(*both)
 
-
-def _file(place: Path, tile: Tile) -> Path:
-    return place / f"{tile[0]:05d}-{tile[1]:05d}.block"
+def _read(place: Path | None, part: _Part, tile: Tile) -> Kernels | None:
+    """Return a block as it was written; None where it is missing or damaged."""
+    both = None if place is None else read_block(part.file(place, tile))
+    return None if both is None else Kernels(*both)

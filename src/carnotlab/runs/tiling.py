@@ -61,11 +61,12 @@ class Tiling:
     def pairs(self, tile: Tile) -> int:
         """Return how many different pairs of samples a block takes."""
         down, along = (part.stop - part.start for part in self.slices(tile))
-        return down * (down + 1) // 2 if self._on_diagonal(tile) else down * along
+        return down * (down + 1) // 2 if self.on_diagonal(tile) else down * along
 
     def mirrored(self, tile: Tile) -> bool:
         """Whether a block stands for its transpose on the other side of the diagonal, too."""
-        return self.symmetric and tile[0] != tile[1]
+        return self.symmetric and not self.on_diagonal(tile)
 
-    def _on_diagonal(self, tile: Tile) -> bool:
+    def on_diagonal(self, tile: Tile) -> bool:
+        """Whether a block is the kernel of some samples with themselves."""
         return self.symmetric and tile[0] == tile[1]

@@ -4,14 +4,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 import toy_work
 from dask_processes import Scheduler
-from worker_processes import PROCESSES, alive, dying, environment, gone, workers
+from worker_processes import PROCESSES, alive, dying, gone, start_script, workers
 
 from carnotlab.core.errors import InputError, UnfinishedError
 from carnotlab.runs.executors import dask_cluster, dask_connection
@@ -164,16 +163,7 @@ if __name__ == "__main__":
 
 
 def program(folder, work, items):
-    script = folder / "script.py"
-    script.write_text(PROGRAM.format(work=work, items=items))
-    return subprocess.Popen(
-        [sys.executable, str(script)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        start_new_session=True,
-    )
+    return start_script(folder, PROGRAM.format(work=work, items=items))
 
 
 @pytest.mark.slow

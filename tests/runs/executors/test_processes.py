@@ -2,13 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 import toy_work
-from worker_processes import PROCESSES, alive, dying, environment, gone, workers
+from worker_processes import PROCESSES, alive, dying, gone, start_script, workers
 
 from carnotlab.core.errors import CarnotError, InputError
 from carnotlab.runs.executors.base import Done, Failed
@@ -33,16 +31,7 @@ def program(folder, work, items, guard="if __name__ == '__main__':"):
     text = PROGRAM.format(guard=guard, work=work, items=items)
     if guard:
         text = text.replace("\nfor", "\n  for").replace("\n    print", "\n    print")
-    script = folder / "script.py"
-    script.write_text(text)
-    return subprocess.Popen(
-        [sys.executable, str(script)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        start_new_session=True,
-    )
+    return start_script(folder, text)
 
 
 def test_items_survive_workers_killed_at_random(tmp_path):

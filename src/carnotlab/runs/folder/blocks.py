@@ -1,13 +1,13 @@
 """Blocks of kernel matrices as things of an output folder."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from carnotlab.core.errors import InputError
-from carnotlab.runs.folder.entries import STORE
+from carnotlab.runs.block_files import is_sound
+from carnotlab.runs.entries import STORE
 from carnotlab.runs.folder.held import Fault, Held, Kind, Labels
 from carnotlab.runs.plain_files import is_plain_folder, plain_files
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FOLDER = "kernel-blocks"
-DIGEST_BYTES = 32
-"""A file is the SHA-256 of what follows it, then the numbers."""
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _BLOCK = re.compile(r"\d+-\d+\.block")
@@ -51,7 +49,7 @@ class KernelBlockFolders(Kind):
         return [
             Fault(held.path / name, "its bytes are not those that were written")
             for name in names
-            if not _sound(held.path / name)
+            if not is_sound(held.path / name)
         ]
 
     def details(self, held: Held) -> dict[str, Any]:
@@ -71,15 +69,3 @@ class KernelBlockFolders(Kind):
             "a study, a sweep or an entry",
             "export the study that uses them",
         )
-
-
-def _sound(file: Path) -> bool:
-    digest = hashlib.sha256()
-    try:
-        with file.open("rb") as opened:
-            expected = opened.read(DIGEST_BYTES)
-            while block := opened.read(1 << 20):
-                digest.update(block)
-    except OSError:
-        return False
-    return digest.digest() == expected

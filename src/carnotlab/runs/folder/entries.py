@@ -9,6 +9,7 @@ import msgspec
 
 from carnotlab.core.errors import InputError
 from carnotlab.runs.entries import (
+    STORE,
     SUFFIX,
     DamagedError,
     check,
@@ -22,9 +23,6 @@ from carnotlab.runs.plain_files import is_plain_folder, plain_files
 
 if TYPE_CHECKING:
     import xarray as xr
-
-STORE = "arrays"
-"""Folder of the entries of studies; `compare` keeps its own right in the output folder."""
 
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,128}\.zarr")
 

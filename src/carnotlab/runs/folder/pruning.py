@@ -10,8 +10,8 @@ from typing import Literal
 
 from carnotlab.core.errors import InputError
 from carnotlab.runs.atomic import clear_leftovers, temporary_beside
+from carnotlab.runs.entries import STORE
 from carnotlab.runs.folder.contents import ENTRIES, KERNEL_BLOCKS, STUDIES, Contents, leftovers_in
-from carnotlab.runs.folder.entries import STORE
 from carnotlab.runs.folder.held import Held, Kind
 from carnotlab.runs.plain_files import plain_files
 
