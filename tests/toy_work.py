@@ -186,3 +186,39 @@ def refuse_oddly(number: int) -> int:
 def process_slowly(number: int) -> int:
     time.sleep(0.2)
     return os.getpid()
+
+
+def limit_memory() -> None:
+    """Let this process have 2 GiB more of addresses than it has now."""
+    import resource
+
+    import jax
+
+    jax.block_until_ready(jax.numpy.zeros(1))  # what JAX takes to start is not the items'
+    status = Path("/proc/self/status").read_text()
+    now = int(status.partition("VmSize:")[2].split()[0]) * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (now + 2**31, now + 2**31))
+
+
+@dataclass(frozen=True)
+class TakeMemory:
+    """Take and hold memory: 1.2 GiB on some items, 3 GiB on ``insatiable``, from NumPy or JAX."""
+
+    taker: str
+    hungry: tuple[int, ...]
+    insatiable: int
+
+    def __call__(self, number: int) -> float:
+        if number not in (*self.hungry, self.insatiable):
+            return float(number)
+        size = int((3.0 if number == self.insatiable else 1.2) * 2**28)
+        if self.taker == "jax":
+            import jax
+
+            held = jax.block_until_ready(jax.numpy.full(size, number, "float32"))
+        else:
+            import numpy as np
+
+            held = np.full(size, number, "float32")
+        time.sleep(0.5)
+        return float(held[-1])
