@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -13,6 +13,8 @@ import numpy as np
 from carnotlab.core.errors import InputError
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
+
+PART_BYTES = 2**24
 
 
 def describe(thing: Any) -> Plain:
@@ -63,11 +65,24 @@ def describe(thing: Any) -> Plain:
 def array_digest(array: np.ndarray[Any, Any]) -> str:
     """Return a SHA-256 of dtype, shape and bytes, so that equal arrays have equal digests.
 
-    >>> array_digest(np.zeros(2)) == array_digest(np.zeros(2))
+    It is taken a part at a time: an array that is mapped from a file is never in memory whole.
+
+    >>> array_digest(np.eye(2)) == array_digest(np.eye(2)) != array_digest(np.eye(3))
     True
     """
-    header = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    for part in parts_of(array):
+        digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def parts_of(array: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield an array some rows at a time, 16 MiB or one row."""
+    if array.ndim == 0:
+        yield array
+        return
+    rows = max(1, PART_BYTES // max(1, array[:1].nbytes))
+    yield from (array[start : start + rows] for start in range(0, len(array), rows))
 
 
 def content_key(*things: Any) -> str:

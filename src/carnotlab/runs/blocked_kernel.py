@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
 from carnotlab.core.data import RealArray
-from carnotlab.core.descriptions import content_key
+from carnotlab.core.descriptions import array_digest, content_key
 from carnotlab.core.errors import InputError, require
 from carnotlab.core.provenance import code_digest
 from carnotlab.networks.description import Network
@@ -41,7 +41,7 @@ from carnotlab.runs.block_work import (
 )
 from carnotlab.runs.executors.base import Executor, Failed
 from carnotlab.runs.executors.in_process import InProcess
-from carnotlab.runs.sample_files import keep_samples, plain_samples, samples_digest
+from carnotlab.runs.sample_files import keep_samples, plain_samples
 from carnotlab.runs.tiling import Tile, Tiling
 
 VECTORS = 2048
@@ -220,7 +220,7 @@ class BlockedKernel:
 
     @cached_property
     def _digests(self) -> tuple[str, str | None]:
-        return samples_digest(self.x), None if self.others is None else samples_digest(self.others)
+        return array_digest(self.x), None if self.others is None else array_digest(self.others)
 
     # ------------------------------------------------------------------ reading
     def matvec(self, vector: RealArray) -> Float[np.ndarray, " n"]:

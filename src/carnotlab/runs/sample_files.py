@@ -1,18 +1,15 @@
 """Samples on disk, so that every process maps the same file and none holds a copy of its own."""
 
-import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from carnotlab.core.descriptions import array_digest, parts_of
 from carnotlab.core.errors import InputError, require
 from carnotlab.networks.description import Network
 from carnotlab.networks.infinite.inputs import checked_inputs
 from carnotlab.runs.atomic import appearing
-
-BYTES_AT_A_TIME = 2**24
 
 Samples = np.ndarray[Any, Any]
 
@@ -38,18 +35,6 @@ def plain_samples(network: Network, given: Any, name: str) -> Samples:
     return x
 
 
-def samples_digest(x: Samples) -> str:
-    """Return a SHA-256 of dtype, shape and bytes, a part of the samples at a time.
-
-    >>> samples_digest(np.eye(2)) == samples_digest(np.eye(2)) != samples_digest(np.eye(3))
-    True
-    """
-    digest = hashlib.sha256(f"{x.dtype.str}{x.shape}".encode())
-    for part in _parts(x):
-        digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
-
-
 def keep_samples(file: Path, x: Samples, digest: str) -> None:
     """Write samples to a ``.npy`` file, unless what lies there is them.
 
@@ -57,7 +42,7 @@ def keep_samples(file: Path, x: Samples, digest: str) -> None:
         InputError: if the folder cannot be written or its disk is full.
     """
     try:
-        if samples_digest(mapped_samples(file)) == digest:
+        if array_digest(mapped_samples(file)) == digest:
             return
     except InputError:
         pass
@@ -70,7 +55,7 @@ def keep_samples(file: Path, x: Samples, digest: str) -> None:
                 "shape": x.shape,
             },
         )
-        for part in _parts(x):
+        for part in parts_of(x):
             opened.write(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
 
 
@@ -88,8 +73,3 @@ def mapped_samples(file: Path) -> Samples:
             "a file as it was written",
             "repeat the same command, which writes it again",
         ) from error
-
-
-def _parts(x: Samples) -> Iterator[Samples]:
-    rows = max(1, BYTES_AT_A_TIME // max(1, x[:1].nbytes))
-    yield from (x[start : start + rows] for start in range(0, len(x), rows))
