@@ -105,7 +105,6 @@ class SameContentInEveryLayer(Study):
             seeds=8,
             features=500,
             weakest=0.003,
-            width=256,
             depths=(2, 3, 4),
             scales=(1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 4.0),
             tables=(*TABLES, *LARGE_TABLES),
