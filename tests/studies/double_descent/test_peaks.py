@@ -14,6 +14,7 @@ from carnotlab.studies.double_descent.curves import (
     with_wrong_labels,
 )
 from carnotlab.studies.double_descent.peaks import (
+    bump,
     distance_from_theory,
     edge_of,
     end_over,
@@ -47,6 +48,17 @@ def test_a_rise_is_the_largest_and_nothing_rises_in_a_falling_curve() -> None:
     assert end_over_peak(curve)(ALL) == pytest.approx(0.25)
     assert rise_at(curve, 2)(ALL) == pytest.approx(0.5)
     assert rise_at(curve, 3)(ALL) == 1.0
+
+
+def test_a_bump_is_as_high_as_it_rises_and_falls() -> None:
+    assert bump(np.array([3.0, 1.0, 2.0, 0.5])) == (pytest.approx(0.5), 2)
+    assert bump(np.array([3.0, 1.0, 2.0, 1.5])) == (pytest.approx(0.25), 2)
+    assert bump(np.array([3.0, 1.0, 2.0]))[0] == 0.0  # it rises and stays
+    assert bump(np.array([3.0, 2.0, 1.0]))[0] == 0.0
+    # On a plateau that is left late, a ripple is not made large by what follows.
+    assert bump(np.array([0.9, 0.84, 0.85, 0.4]))[0] == pytest.approx(1.0 - 0.84 / 0.85)
+    # The largest fall of the second bump does not count with the rise of the first.
+    assert bump(np.array([1.0, 0.5, 1.0, 0.9, 0.91, 0.1])) == (pytest.approx(0.5), 2)
 
 
 def test_the_mean_over_seeds_is_judged_and_not_the_seeds() -> None:

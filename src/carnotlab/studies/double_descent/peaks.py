@@ -65,6 +65,23 @@ def rise(curve: Float[np.ndarray, " size"]) -> tuple[float, int]:
     return float(ratio[place]), place
 
 
+def bump(curve: Float[np.ndarray, " step"]) -> tuple[float, int]:
+    """Return the height of the largest bump as a share of its peak, and the index of that peak.
+
+    What rises before a peak counts as far as it falls again behind: 0 where a curve only falls,
+    however slowly at first, or rises and stays.
+
+    >>> bump(np.array([3.0, 1.0, 2.0, 1.5])), bump(np.array([3.0, 2.9, 3.0, 1.0]))[0] < 0.05
+    ((0.25, 2), True)
+    """
+    before = np.minimum.accumulate(curve)
+    behind = np.minimum.accumulate(curve[::-1])[::-1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        height = np.where(curve > 0.0, 1.0 - np.maximum(before, behind) / curve, 0.0)
+    place = int(np.argmax(height))
+    return float(height[place]), place
+
+
 def trough_over_peak(values: Curves) -> Statistic:
     """Return the statistic that is `rise` of the mean over seeds."""
     return lambda rows: rise(values[rows].mean(axis=0))[0]

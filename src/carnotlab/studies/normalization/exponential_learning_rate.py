@@ -117,7 +117,7 @@ class ExponentialLearningRate(Study):
         if size == "smoke":
             return ExponentialSettings()
         return ExponentialSettings(
-            seeds=4, short=2000, samples=1000, width=48, channels=8, pool=1, batch=32, cifar=True
+            seeds=4, short=2000, samples=1000, width=48, pool=1, batch=32, cifar=True
         )
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:

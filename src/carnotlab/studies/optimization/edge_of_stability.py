@@ -81,7 +81,7 @@ class EdgeOfStability(Study):
         """Return the settings of a size."""
         if size == "smoke":
             return EdgeSettings()
-        return EdgeSettings(seeds=8, images=400, steps=4000, records=201)
+        return EdgeSettings(seeds=8, steps=4000, records=201)
 
     def rules(self, settings: Settings) -> dict[str, Stepped]:
         """Return the rule of each arm that trains the network."""
