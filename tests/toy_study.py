@@ -60,12 +60,12 @@ class ToyStudy(Study):
         )
 
     def figure(self, result: StudyResult) -> Figure:
-        figure = Figure(figsize=(6.0, 2.4))
-        for index, (label, run) in enumerate(result.results.items()):
-            axes = figure.add_subplot(1, 2, index + 1)
+        figure = Figure(figsize=(4.0, 2.4))
+        axes = figure.add_subplot()
+        for run in result.results.values():
             seen = np.asarray(run.observation["mode_strength"].values)
             axes.plot(run.observation["time"].values, seen.mean(axis=0), "o", ms=3)
-            axes.set(title=label, xlabel="steps", ylabel="mode strength")
+        axes.set(xlabel="steps", ylabel="mode strength")
         return figure
 
 

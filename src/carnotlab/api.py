@@ -33,6 +33,7 @@ from carnotlab.networks.initialisation import (
     small,
 )
 from carnotlab.networks.parameterization import NTK, MeanField, Standard
+from carnotlab.reports.sweep_figure import sweep_figure
 from carnotlab.runs.blocked_kernel import BlockedKernel
 from carnotlab.runs.blocked_solve import solve_in_blocks
 from carnotlab.runs.information_in_weights import network_bound, network_codelength
@@ -178,6 +179,7 @@ __all__ = [
     "small",
     "solve_in_blocks",
     "style",
+    "sweep_figure",
     "sweep_over",
     "tangent_kernel",
     "train",

@@ -30,10 +30,10 @@ def test_work_is_done_beside_the_main_thread():
 
 
 def test_progress_without_a_terminal_is_a_line_now_and_then(capsys, monkeypatch):
-    clock = iter([0.0, 1.0, 11.0, 12.0, 30.0])
-    monkeypatch.setattr("carnotlab.cli.progress.time.monotonic", lambda: next(clock))
+    clock = [0.0]
+    monkeypatch.setattr("carnotlab.cli.progress_lines.time.monotonic", lambda: clock[0])
     with progress("study") as tell:
-        for part in (0.1, 0.5, 0.6, 0.75):
+        for clock[0], part in ((1.0, 0.1), (11.0, 0.5), (12.0, 0.6), (30.0, 0.75)):
             tell("arm", part)
     assert capsys.readouterr().err.splitlines() == [
         "study: started",

@@ -1,14 +1,8 @@
 """``carnot sweep``: results, what a script reads, what a repeated command skips."""
 
-import json
-
 import numpy as np
 import pytest
-from toy_study import put_in_catalogue
 
-from carnotlab.cli import study_sweeping
-from carnotlab.runs.run import Run
-from carnotlab.runs.store import Store
 from carnotlab.runs.sweeps import carry_out
 from carnotlab.runs.sweeps.archive import Archive
 from carnotlab.runs.sweeps.results import gather
@@ -202,57 +196,3 @@ def test_a_function_of_any_settings(carnot, file, tmp_path):
     other.write_text(f"from {file.stem} import experiment as of\n"
                      "def experiment(**settings): return of(**settings)\n")  # fmt: skip
     assert planned(carnot, other, "lr=0.1,0.2", "seeds=2")["members"] == 4
-
-
-def test_a_study_under_several_settings(carnot, kept):
-    words = ("sweep", "toy-modes", "error=0.05,1e-12", "--out", kept)
-    outcome = carnot(*words, "--json")
-    assert outcome.code == 1
-    record = outcome.json
-    assert set(record) == {
-        "study", "entry", "settings", "judgements", "as_expected", "error", "failures",
-    }  # fmt: skip
-    assert record["settings"] == [{"error": 0.05}, {"error": 1e-12}]
-    assert record["judgements"] == ["aligned: mode_strength", "control: large: mode_strength"]
-    assert record["as_expected"] == [[1.0, 1.0], [0.0, 1.0]]
-    assert record["error"][0] == record["error"][1]
-    tree = Store(kept / "arrays").load(record["entry"])
-    assert dict(tree["verdicts"].sizes) == {"error_": 2, "judgement": 2}
-    text = carnot(*words)
-    assert "3 of 4 verdicts are as toy-modes expects." in text.out
-    assert "aligned: mode_strength" in text.out
-
-
-def test_a_study_as_it_expects(carnot, kept):
-    assert carnot("sweep", "toy-modes", "error=0.05,0.06", "--out", kept).code == 0
-
-
-def test_a_study_swept_by_another_process(carnot, kept, monkeypatch):
-    monkeypatch.setattr(study_sweeping, "keep_compiled_programs", put_in_catalogue)
-    words = ("sweep", "toy-modes", "error=0.05,1e-12", "--out", kept, "--jobs", "1", "--json")
-    outcome = carnot(*words)
-    assert outcome.json["as_expected"] == [[1.0, 1.0], [0.0, 1.0]]
-    assert outcome.err.splitlines()[0] == "toy-modes: 1 process"
-
-
-def test_a_study_dry(carnot, tmp_path):
-    words = ("sweep", "toy-modes", "error=0.05,0.1", "seeds=2", "--out", tmp_path, "--dry-run")
-    outcome = carnot(*words, "--json")
-    assert outcome.code == 0
-    assert outcome.json["plan"]["runs"] == ["error=0.05, seeds=2", "error=0.1, seeds=2"]
-    assert "2 runs of toy-modes" in carnot(*words).out
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_setting_of_a_study_that_fails_is_named(carnot, kept, monkeypatch):
-    def broken(*_):
-        raise ZeroDivisionError("no")
-
-    monkeypatch.setattr(Run, "compute", broken)
-    words = ("sweep", "toy-modes", "steps=60,61", "--out", kept)
-    outcome = carnot(*words, "--json")
-    assert outcome.code == 3
-    record = json.loads(outcome.out)
-    assert record["failures"] == {"1": "ZeroDivisionError: no"}
-    assert record["as_expected"] == [[1.0, 1.0], [None, None]]
-    assert "ZeroDivisionError: no" in carnot(*words).out

@@ -14,8 +14,8 @@ from carnotlab.training.members import Member, programs, record_shapes, train_me
 TASK = carnot.GaussianRegression(inputs=4, outputs=2, samples=40)
 
 
-def experiment(rate=0.05, width=16, depth=1, rule=carnot.GradientDescent, **training):
-    network = carnot.mlp(4, (width,) * depth, 2, bias_variance=0.1)
+def experiment(rate=0.05, width=16, depth=1, rule=carnot.GradientDescent, start=None, **training):
+    network = carnot.mlp(4, (width,) * depth, 2, bias_variance=0.1, initialisation=start)
     chosen = {
         "duration": 20,
         "batching": carnot.Minibatch(8),
@@ -67,6 +67,16 @@ def test_widths_between_two_powers_share_a_program():
     ((program, rows),) = programs(alike)
     assert program.paths == (("training", "rule", "learning_rate"),)
     assert rows == (0, 1, 2)
+
+
+def test_starts_of_different_kinds_at_one_width_are_trained_as_each_would_alone():
+    several = [experiment(width=8), experiment(width=8, start=carnot.Orthogonal(0.5))]
+    assert [rows for _, rows in programs(several)] == [(0,), (1,)]
+    found = trained(several, (0, 3))
+    for row, each in enumerate(several):
+        alone = carnot.train(each, [held_out_loss], (0, 3))["test_loss"].values
+        for at, seed in enumerate((0, 3)):
+            np.testing.assert_allclose(found[row, seed]["test_loss"], alone[at], rtol=2e-5)
 
 
 def test_a_member_depends_on_its_lane_alone():

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 
-from carnotlab.core.errors import InputError
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import Adam, GradientDescent
 from carnotlab.experiment.schedules import Exponential
@@ -13,7 +12,14 @@ from carnotlab.networks.activations import LeakyRelu
 from carnotlab.networks.architectures import mlp
 from carnotlab.networks.parameterization import MeanField
 from carnotlab.tasks.linear_map import LinearMap
-from carnotlab.training.sweep import differing_numbers, number_at, rebuild, skeleton, with_numbers
+from carnotlab.training.sweep import (
+    by_skeleton,
+    differing_numbers,
+    number_at,
+    rebuild,
+    skeleton,
+    with_numbers,
+)
 
 TASK = LinearMap(3, 2, (1.0,), held_out=2)
 RATE = ("training", "rule", "learning_rate")
@@ -64,8 +70,10 @@ def test_numbers_alone_share_a_program():
 )
 def test_structure_does_not(other):
     assert skeleton(other) != skeleton(experiment())
-    with pytest.raises(InputError, match=r"2 structures in one program.*use train_sweep\(\)"):
-        differing_numbers([experiment(), other])
+    faster = experiment(GradientDescent(0.2, 0.5))
+    groups = by_skeleton({"one": experiment(), "other": other, "faster": faster})
+    assert [list(group) for group in groups] == [["one", "faster"], ["other"]]
+    assert differing_numbers(list(groups[0].values())) == (RATE,)
 
 
 def test_experiments_are_rebuilt_from_their_numbers():

@@ -162,6 +162,10 @@ def sweep(
     memory: Annotated[
         float, typer.Option("--memory", metavar="GIB", min=0.001, help="Most that a task may take.")
     ] = 1.0,
+    figure: Annotated[
+        Path | None,
+        typer.Option("--figure", metavar="FILE", help="Draw what was found: .svg, .pdf or .png."),
+    ] = None,
     out: Out = OUT,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show tasks, time and disk; compute nothing.")
@@ -176,7 +180,7 @@ def sweep(
         what, pairs = sweeping.target_and_words(words or ())
         asked = axes.request_of(pairs, sample, sample_seed, settings)
         request = sweeping.Request(
-            what, asked, out, data, target, size, scheduler, jobs, memory, dry_run, json
+            what, asked, out, data, target, size, scheduler, jobs, memory, figure, dry_run, json
         )
         if sweeping.is_experiment(what):
             return sweeping.sweep(request, stop)

@@ -1,9 +1,27 @@
-"""One JAX device per core, so that an ensemble's members run side by side."""
+"""How JAX works in this process: one device per core, or as in the workers that compute for it."""
 
 import os
 from typing import Any
 
 import jax
+
+from carnotlab.runs.executors.choosing import compute_as_workers, require_place
+
+
+def settle(scheduler: str | None, jobs: int | None) -> bool:
+    """Settle how JAX works in this process, and return whether work is to be done in it.
+
+    Raises:
+        InputError: for a place that cannot be.
+    """
+    require_place(scheduler, jobs)
+    here = scheduler is None and jobs is None
+    if here:
+        # Not else: results are kept by the number of devices, and a worker has one.
+        spread_over_cores()
+    else:
+        compute_as_workers()
+    return here
 
 
 def spread_over_cores() -> None:

@@ -11,6 +11,7 @@ from carnotlab.core.descriptions import describe
 from carnotlab.core.errors import require
 from carnotlab.reports.folder import folder_of
 from carnotlab.reports.words import setting
+from carnotlab.runs.entries import STORE
 from carnotlab.runs.store import Store
 from carnotlab.studies import catalogue
 from carnotlab.studies.running import arms_of, resolve
@@ -31,7 +32,7 @@ class Plan:
     @property
     def store(self) -> Store:
         """Where the arms' arrays are or will be."""
-        return Store(self.folder.parent / "arrays")
+        return Store(self.folder.parent / STORE)
 
     @property
     def outlook(self) -> tuple[str, ...]:

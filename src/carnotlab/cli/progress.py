@@ -1,7 +1,5 @@
 """Progress on stderr: a bar in a terminal, a line now and then elsewhere."""
 
-import sys
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,10 +18,9 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-Tell: TypeAlias = Callable[[str, float], None]
+from carnotlab.cli.progress_lines import ProgressLines
 
-EVERY = 10.0
-"""Seconds between two lines where there is no terminal."""
+Tell: TypeAlias = Callable[[str, float], None]
 
 
 @contextmanager
@@ -66,21 +63,10 @@ class _TimeLeft(ProgressColumn):
 
 
 def _lines(study: str) -> Tell:
-    began = last = time.monotonic()
-    print(f"{study}: started", file=sys.stderr, flush=True)
+    lines = ProgressLines(study, "started")
 
     def tell(what: str, part: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < EVERY:
-            return
-        last = now
-        passed = now - began
-        left = f", about {passed / part - passed:.0f} s left" if part > 0.0 else ""
-        print(
-            f"{study}: {what}: {100 * part:.0f} %, {passed:.0f} s{left}",
-            file=sys.stderr,
-            flush=True,
-        )
+        if lines.are_due:
+            lines.write(f"{what}: {100 * part:.0f} %{lines.times(lines.left(part))}")
 
     return tell

@@ -10,7 +10,7 @@ import msgspec
 from rich.text import Text
 
 from carnotlab.cli.arms import compute_arms
-from carnotlab.cli.devices import spread_over_cores
+from carnotlab.cli.devices import settle
 from carnotlab.cli.output import ExitCode, as_text, emit, say, show, width
 from carnotlab.cli.planning import Plan, plan
 from carnotlab.cli.progress import progress
@@ -19,7 +19,6 @@ from carnotlab.cli.tables import remarks, verdict_lines
 from carnotlab.reports.figures import Exhibit
 from carnotlab.reports.folder import PAGE, write_page, write_results, write_settings
 from carnotlab.reports.words import tally
-from carnotlab.runs.executors.choosing import compute_as_workers, require_place
 from carnotlab.studies import catalogue
 from carnotlab.studies.linear_baselines import baseline_table
 from carnotlab.studies.running import run_study
@@ -40,11 +39,6 @@ class Request:
     json: bool = False
     messages: bool = False
 
-    @property
-    def in_process(self) -> bool:
-        """Whether arms are computed in this process."""
-        return self.jobs is None and self.scheduler is None
-
 
 def tour(changes: Mapping[str, Any], out: Path, *, everything: bool, json: bool) -> ExitCode:
     """Run the studies of the tour, or all, at smoke size and say what each shows."""
@@ -62,12 +56,7 @@ def run(request: Request, stop: threading.Event | None = None) -> ExitCode:
     Raises:
         InputError: for what cannot be run as asked, or a folder that cannot be written.
     """
-    require_place(request.scheduler, request.jobs)
-    if request.in_process:
-        # Not else: results are kept by the number of devices, and a worker has one.
-        spread_over_cores()
-    else:
-        compute_as_workers()
+    here = settle(request.scheduler, request.jobs)
     plans = plan(request.studies, request.size, request.changes, request.out)
     if request.dry:
         _print_plans(plans, request)
@@ -76,13 +65,11 @@ def run(request: Request, stop: threading.Event | None = None) -> ExitCode:
         each.store.prepare()
         # Written first, so that a run cut short can say by which command it is resumed.
         write_settings(each.study, each.size, each.settings, each.keys, each.skipped, each.folder)
-    failed: frozenset[str] = frozenset()
-    if not request.in_process:
-        failed = compute_arms(plans, request.out, request.scheduler, request.jobs, stop)
+    failed = {} if here else _compute_elsewhere(plans, request, stop)
     if stop is not None and stop.is_set():
         say("stopped; whatever was finished is kept; the same command goes on")
         return ExitCode.UNFINISHED
-    shown = [carry_out(each) for each in plans if failed.isdisjoint(each.keys.values())]
+    shown = [carry_out(each) for each in plans if failed.keys().isdisjoint(each.keys.values())]
     results = [each.result for each in shown]
     if results:
         page = request.out / PAGE
@@ -129,6 +116,20 @@ def carry_out(plan: Plan) -> Exhibit:
             progress=tell,
         )
     return write_results(result, plan.folder)
+
+
+def _compute_elsewhere(
+    plans: Sequence[Plan], request: Request, stop: threading.Event | None
+) -> dict[str, str]:
+    for each in plans:
+        for words in each.outlook:
+            say(words)
+    failed = compute_arms(plans, request.out, request.scheduler, request.jobs, stop)
+    for each in plans:
+        for label, key in each.keys.items():
+            if key in failed:
+                say(f"failed: {each.study.name}, {label}: {failed[key]}")
+    return failed
 
 
 def _print_plans(plans: Sequence[Plan], request: Request) -> None:

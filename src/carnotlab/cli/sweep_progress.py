@@ -1,8 +1,6 @@
 """Progress of a sweep on stderr: counts, time left, and the best course so far."""
 
-import sys
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -14,34 +12,24 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from carnotlab.runs.sweeps.carry_out import State
+from carnotlab.cli.progress_lines import ProgressLines
+from carnotlab.runs.sweeps.carry_out import State, Tell
 from carnotlab.runs.sweeps.leading import Leader, Ranking
-
-EVERY = 10.0
-"""Seconds between two lines where there is no terminal."""
 
 BARS = "▁▂▃▄▅▆▇█"
 COURSE = 24
 """Most characters of a course."""
 
-Tell = Callable[[State], None]
-
 
 @contextmanager
 def sweep_progress(name: str, where: str, ranking: Ranking) -> Generator[Tell, None, None]:
-    """Show how far a sweep is; call the result whenever something is done."""
+    """Show how far a sweep is, and who leads; call the result whenever something is done."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal or console.is_dumb_terminal:
         yield _lines(name, where, ranking)
         return
     with Live(console=console, transient=True, refresh_per_second=4) as live:
-
-        def tell(state: State) -> None:
-            if state.newest is not None:
-                ranking.add(state.newest)
-            live.update(_panel(name, where, state, ranking))
-
-        yield tell
+        yield lambda state: live.update(_panel(name, where, state, ranking))
 
 
 def course_of(values: Any) -> str:
@@ -92,23 +80,16 @@ def _span(seconds: float) -> str:
 
 
 def _lines(name: str, where: str, ranking: Ranking) -> Tell:
-    began = last = time.monotonic()
-    print(f"{name}: {where}", file=sys.stderr, flush=True)
+    lines = ProgressLines(name, where)
 
     def tell(state: State) -> None:
-        nonlocal last
-        if state.newest is not None:
-            ranking.add(state.newest)
-        now = time.monotonic()
-        first = state.seconds_left is None
-        if not first and now - last < EVERY and state.done + state.failed < state.members:
+        first, last = state.seconds_left is None, state.done + state.failed == state.members
+        if not (first or last or lines.are_due):
             return
-        last = now
-        passed = "" if first else f", {now - began:.0f} s"
-        left = "" if not state.seconds_left else f", about {state.seconds_left:.0f} s left"
+        times = "" if first else lines.times(state.seconds_left or None)
         best = "".join(
             f"; {best_of(ranking.name, each)} {course_of(each.course)}" for each in ranking.best(1)
         )
-        print(f"{name}: {counts_of(state)}{passed}{left}{best}", file=sys.stderr, flush=True)
+        lines.write(f"{counts_of(state)}{times}{best}")
 
     return tell

@@ -12,16 +12,23 @@ from rich.table import Table
 from rich.text import Text
 
 from carnotlab.cli import axes
-from carnotlab.cli.devices import spread_over_cores
+from carnotlab.cli.devices import settle
 from carnotlab.cli.experiments import NAMED, recipe_of
 from carnotlab.cli.output import ExitCode, as_text, emit, say, show
 from carnotlab.cli.sweep_progress import course_of, sweep_progress
 from carnotlab.runs.compiled_programs import keep_compiled_programs
-from carnotlab.runs.executors.choosing import compute_as_workers, executor_of, require_place
+from carnotlab.runs.executors.choosing import executor_of
 from carnotlab.runs.machine import available_memory, slowness
 from carnotlab.runs.sweeps.archive import Archive
-from carnotlab.runs.sweeps.carry_out import FOLDER, compute_missing, open_archive, standing
-from carnotlab.runs.sweeps.leading import Leader, Ranking, ranking
+from carnotlab.runs.sweeps.carry_out import (
+    FOLDER,
+    State,
+    Tell,
+    compute_missing,
+    open_archive,
+    standing,
+)
+from carnotlab.runs.sweeps.leading import Leader, Ranking
 from carnotlab.runs.sweeps.packs import Plan, plan_sweep
 from carnotlab.runs.sweeps.sweep import Sweep, sweep_over
 from carnotlab.runs.sweeps.tally import Tally, tally_of
@@ -46,13 +53,9 @@ class Request:
     scheduler: str | None = None
     jobs: int | None = None
     memory: float = 1.0
+    figure: Path | None = None
     dry: bool = False
     json: bool = False
-
-    @property
-    def in_process(self) -> bool:
-        """Whether work is done in this process."""
-        return self.jobs is None and self.scheduler is None
 
 
 def target_and_words(words: Sequence[str]) -> tuple[str, list[str]]:
@@ -81,7 +84,12 @@ def sweep(request: Request, stop: threading.Event) -> ExitCode:
     Raises:
         InputError: for what cannot be swept as asked, or a folder that cannot be written.
     """
-    settle_place(request)
+    if request.figure is not None:
+        from carnotlab.reports.sweep_figure import require_figure_file
+
+        require_figure_file(request.figure)  # before anything is trained
+    here = settle(request.scheduler, request.jobs)
+    keep_compiled_programs()
     recipe = recipe_of(request.target, request.data, request.column)
     settings = axes.settings_of(request.settings)
     recipe.require_settings(settings.names)
@@ -91,36 +99,46 @@ def sweep(request: Request, stop: threading.Event) -> ExitCode:
         _print_plan(chosen, plan, request)
         return ExitCode.AS_EXPECTED
     # Workers elsewhere may have been started in another folder.
-    out = request.out if request.in_process else request.out.resolve()
+    out = request.out if here else request.out.resolve()
     archive = open_archive(chosen, plan, out, recipe.name)
-    before = standing(plan, archive)
+    ranking = Ranking(archive)
+    before = standing(plan, archive, ranking)
+    state = before.state
     if before.missing:
         with executor_of(request.scheduler, request.jobs, keep_compiled_programs) as executor:
             executor.require_shared_folder(archive.root)
             _warn_of_memory(plan, executor.workers)
-            with sweep_progress(recipe.name, executor.where, ranking(archive)) as tell:
-                compute_missing(chosen, plan, archive, executor, before, tell, stop)
-        before = standing(plan, archive)
-    found = tally_of(archive, before.done, before.diverged)
-    _print_result(found, ranking(archive), archive, request)
+            with sweep_progress(recipe.name, executor.where, ranking) as shown:
+                tell = _ranked_first(ranking, shown)
+                state = compute_missing(chosen, plan, archive, executor, before, tell, stop)
+    found = tally_of(archive, state.done, state.diverged)
+    _print_result(found, ranking, archive, request)
+    if request.figure is not None:
+        _draw(archive, request.figure)
     if stop.is_set():
         say("stopped; whatever was finished is kept; the same command goes on")
     whole = found.is_complete and not found.failures
     return ExitCode.AS_EXPECTED if whole else ExitCode.UNFINISHED
 
 
-def settle_place(request: Request) -> None:
-    """Check where work is asked for, and settle how JAX works in this process.
+def _draw(archive: Archive, file: Path) -> None:
+    # Imported here because Matplotlib takes as long to import as a finished sweep to read.
+    from carnotlab.reports.sweep_figure import write_sweep_figure
+    from carnotlab.runs.sweeps.results import gather
 
-    Raises:
-        InputError: for a place that cannot be.
-    """
-    require_place(request.scheduler, request.jobs)
-    if request.in_process:
-        spread_over_cores()
-    else:
-        compute_as_workers()
-    keep_compiled_programs()
+    write_sweep_figure(gather(archive)[0], file)
+    say(f"drawn: {file}")
+
+
+def _ranked_first(ranking: Ranking, shown: Tell) -> Tell:
+    """Return what adds each new pack to a ranking before that is shown."""
+
+    def tell(state: State) -> None:
+        if state.newest is not None:
+            ranking.add(state.newest)
+        shown(state)
+
+    return tell
 
 
 def _warn_of_memory(plan: Plan, workers: int) -> None:

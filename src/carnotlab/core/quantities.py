@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-import xarray as xr
+
+# It takes as long to import as JAX, and descriptions and plans need it not.
+if TYPE_CHECKING:
+    import xarray as xr
 
 Unit: TypeAlias = Literal["1", "steps", "epochs", "flow time", "loss", "fraction", "1/flow time"]
 """Units in use. ``steps``, ``epochs`` and ``flow time`` are different clocks and never mix."""
@@ -34,8 +37,10 @@ class Quantity:
         values: Any,
         leading: tuple[str, ...] = (),
         coords: Mapping[str, Any] | None = None,
-    ) -> xr.DataArray:
+    ) -> "xr.DataArray":
         """Return ``values`` of shape ``[*leading, *dims]`` as a labelled array."""
+        import xarray as xr
+
         return xr.DataArray(
             np.asarray(values),
             dims=(*leading, *self.dims),
@@ -49,7 +54,7 @@ def labelled(
     values: Mapping[Quantity, Any],
     leading: tuple[str, ...] = (),
     coords: Mapping[Any, Any] | None = None,
-) -> xr.Dataset:
+) -> "xr.Dataset":
     """Return a dataset of one variable a quantity, its values ``[*leading, *dims]``.
 
     Values may lack the last of ``leading``: one number a seed beside a course over time.
@@ -60,6 +65,8 @@ def labelled(
     >>> found["test_loss"].dims, found["learning_rate"].dims
     (('seed', 'time'), ('seed',))
     """
+    import xarray as xr
+
     arrays = {
         quantity.name: quantity.label(each, leading[: np.ndim(each) - len(quantity.dims)])
         for quantity, each in values.items()

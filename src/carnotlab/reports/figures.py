@@ -2,9 +2,11 @@
 
 import io
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from matplotlib.figure import Figure
 
 from carnotlab.studies.study import StudyResult
 from carnotlab.studies.style import Theme, style
@@ -30,8 +32,8 @@ class Exhibit:
 
 def exhibit(result: StudyResult) -> Exhibit:
     """Draw a result's figure, once for each theme."""
-    light = _drawn(result, "light", ("svg", "pdf", "png"))
-    return Exhibit(result, light, _drawn(result, "dark", ("svg",))["svg"])
+    light = drawn(result.plot, ("svg", "pdf", "png"))
+    return Exhibit(result, light, drawn(result.plot, ("svg",), "dark")["svg"])
 
 
 def data_uri(svg: bytes) -> str:
@@ -39,10 +41,13 @@ def data_uri(svg: bytes) -> str:
     return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
 
 
-def _drawn(result: StudyResult, theme: Theme, formats: tuple[Format, ...]) -> dict[Format, bytes]:
+def drawn(
+    plot: Callable[[], Figure], formats: tuple[Format, ...], theme: Theme = "light"
+) -> dict[Format, bytes]:
+    """Draw a figure in the library's look, and return it as files of some formats."""
     files: dict[Format, bytes] = {}
     with style(theme):
-        figure: Any = result.plot()
+        figure: Any = plot()
         for kind in formats:
             file = io.BytesIO()
             figure.savefig(file, format=kind, metadata=UNDATED[kind])

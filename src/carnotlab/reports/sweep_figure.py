@@ -1,7 +1,8 @@
 """A sweep as a picture: what its settings lead to, and how the best of them learned."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 import xarray as xr
@@ -10,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from carnotlab.core.errors import require
+from carnotlab.reports.figures import Format, drawn
+from carnotlab.runs.atomic import appearing
 from carnotlab.runs.sweeps.results import SweepResult
 from carnotlab.studies.style import COLOURS, LINES, MARKERS, headline
 
@@ -37,6 +40,15 @@ def sweep_figure(result: SweepResult, quantity: str | None = None) -> Figure:
 
     Raises:
         InputError: if there is no such quantity, or no member is done.
+
+    >>> from carnotlab.api import Experiment, GaussianRegression, GradientDescent, Training, mlp
+    >>> from carnotlab.api import grid, run_sweep, sweep_over
+    >>> task, network = GaussianRegression(2, samples=8), mlp(2, (4,), 1)
+    >>> def experiment(lr):
+    ...     return Experiment(task, network, Training(GradientDescent(lr), duration=5))
+    >>> result = run_sweep(sweep_over(experiment, grid(lr=(0.01, 0.1)), seeds=2))
+    >>> [axes.get_xlabel() for axes in sweep_figure(result).axes]
+    ['lr', 'steps']
     """
     data = result.dataset
     plain = [str(n) for n in data.data_vars if set(data[n].dims) == {*result.over, "time"}]
@@ -79,6 +91,28 @@ def sweep_figure(result: SweepResult, quantity: str | None = None) -> Figure:
     said = f"{name} {float(last.values[best]):.3g}"
     headline(figure, f"Best at the end: {_words(last, best)}: {said}")
     return figure
+
+
+def require_figure_file(file: Path) -> None:
+    """Refuse a file whose name says no format that figures have.
+
+    >>> require_figure_file(Path("sweep.svg"))
+    """
+    formats = [f".{kind}" for kind in get_args(Format)]
+    require(file.suffix in formats, f"a figure {file}", f"one of {', '.join(formats)}", "rename it")
+
+
+def write_sweep_figure(result: SweepResult, file: Path) -> None:
+    """Draw a sweep to a file, which appears whole or not at all.
+
+    Raises:
+        InputError: if it cannot be drawn, or the file not be written.
+    """
+    require_figure_file(file)
+    kind = cast("Format", file.suffix.removeprefix("."))
+    content = drawn(lambda: sweep_figure(result), (kind,))[kind]
+    with appearing(file) as temporary:
+        temporary.write_bytes(content)
 
 
 def _paper(panels: int) -> tuple[Figure, list[Axes]]:

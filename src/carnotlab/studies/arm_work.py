@@ -7,15 +7,13 @@ from typing import Any
 
 import msgspec
 
-from carnotlab.core.errors import require
+from carnotlab.core.errors import InputError
+from carnotlab.runs.entries import STORE
 from carnotlab.runs.run import execute
 from carnotlab.runs.store import Store
 from carnotlab.studies.catalogue import find_study
 from carnotlab.studies.running import arms_of, resolve
 from carnotlab.studies.study import Settings, Size, Study
-
-FOLDER = "arrays"
-"""Where results lie in an output folder."""
 
 
 @dataclass(frozen=True)
@@ -43,24 +41,16 @@ class ArmWork:
         """
         study = find_study(item.study)
         arms, _ = arms_of(study, resolve(study, item.size, dict(item.changes)))
-        keys = {arm.label: arm.run.key for arm in arms}
-        require_same_key(keys.get(item.label), item.key)
-        run = next(arm.run for arm in arms if arm.label == item.label)
-        return execute(run, Store(self.out / FOLDER)).seconds
-
-
-def require_same_key(found: str | None, expected: str) -> None:
-    """Refuse to compute what the asking process would not find under the key it looks for.
-
-    Raises:
-        InputError: if the keys differ.
-    """
-    require(
-        found == expected,
-        "workers whose results have other keys than in the process that asks",
-        "the same code, versions and data, the same number and kind of devices, and XLA_FLAGS",
-        "install the same there, and set JAX_PLATFORMS, JAX_NUM_CPU_DEVICES and XLA_FLAGS alike",
-    )
+        run = next((arm.run for arm in arms if arm.label == item.label), None)
+        if run is None or run.key != item.key:
+            raise InputError(
+                "workers whose results have other keys than in the process that asks",
+                "the same code, versions and data, the same number and kind of devices, and "
+                "XLA_FLAGS",
+                "install the same there, and set JAX_PLATFORMS, JAX_NUM_CPU_DEVICES and "
+                "XLA_FLAGS alike",
+            )
+        return execute(run, Store(self.out / STORE)).seconds
 
 
 def missing_arms(

@@ -10,6 +10,7 @@ from carnotlab.core.descriptions import content_key
 from carnotlab.core.errors import InputError, require
 from carnotlab.core.provenance import provenance
 from carnotlab.core.verdicts import Verdict, judge
+from carnotlab.runs.entries import STORE
 from carnotlab.runs.run import execute
 from carnotlab.runs.store import Store
 from carnotlab.studies.linear_baselines import baseline_rows
@@ -88,7 +89,7 @@ def run_study(
     """
     settings = resolve(study, size, changes)
     arms, skipped = arms_of(study, settings)
-    store = None if out is None else Store(Path(out) / "arrays")
+    store = None if out is None else Store(Path(out) / STORE)
     if store is not None:
         store.prepare()
     results: dict[str, Any] = {}

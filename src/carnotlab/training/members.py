@@ -20,6 +20,7 @@ from carnotlab.measures.base import Measure
 from carnotlab.networks.finite import Weights
 from carnotlab.tasks.base import Task
 from carnotlab.training.cost import member_cost
+from carnotlab.training.ensemble import ensemble_program
 from carnotlab.training.padded_widths import (
     bucket,
     hidden_widths,
@@ -28,14 +29,22 @@ from carnotlab.training.padded_widths import (
     widened,
 )
 from carnotlab.training.recording import recorder
-from carnotlab.training.sweep import Path, differing_numbers, number_at, skeleton
-from carnotlab.training.train import ensemble_program
+from carnotlab.training.sweep import (
+    Path,
+    by_skeleton,
+    differing_numbers,
+    number_at,
+    with_numbers,
+)
 
 LANE = 32
 """Most members that run side by side: enough that a step's own cost is shared."""
 
 LANE_BYTES = 2**21
 """What a lane touches at every step stays in a core's cache; beyond, it waits for memory."""
+
+START: Path = ("network", "initialisation")
+"""Where an experiment says what training starts from."""
 
 _DRAWING = threading.Lock()
 
@@ -82,38 +91,38 @@ def programs(experiments: Sequence[Experiment]) -> tuple[tuple[Program, tuple[in
     >>> [(program.widths, rows) for program, rows in programs(several)]
     [((32,), (0, 1)), (None, (2,))]
     """
-    groups: dict[str, list[int]] = {}
-    widths: dict[str, tuple[int, ...]] = {}
-    for row, experiment in enumerate(experiments):
-        key, shape = _group_of(experiment)
-        groups.setdefault(key, []).append(row)
-        if shape is not None:
-            widths[key] = shape
+    wide, widths = zip(*map(_widened_to_share, experiments), strict=True)
+    # Widened networks have no start of their own, and starts may differ in more than numbers.
+    started = {
+        row: with_numbers(each, {START: experiments[row].network.initialisation})
+        for row, each in enumerate(wide)
+    }
     found: list[tuple[Program, tuple[int, ...]]] = []
-    for key, rows in groups.items():
-        own = tuple(experiments[row] for row in rows)
-        shape = widths.get(key)
-        if shape is not None and len({each.network.maps for each in own}) == 1:
+    for rows in map(tuple, by_skeleton(started)):
+        own, shape = [experiments[row] for row in rows], widths[rows[0]]
+        if len({each.network.maps for each in own}) == 1:
             shape = None
         cost = member_cost(own[0], 1)
         fitting = 2 ** int(np.log2(max(LANE_BYTES / cost.working, 1.0)))
-        program = Program(own[0], (), shape, min(LANE, fitting))
-        wide = tuple(dict.fromkeys(program.shaped(each) for each in own))
-        found.append((Program(wide[0], differing_numbers(wide), shape, program.lane), tuple(rows)))
+        shaped = own if shape is None else [wide[row] for row in rows]
+        program = Program(shaped[0], differing_numbers(shaped), shape, min(LANE, fitting))
+        found.append((program, rows))
     return tuple(found)
 
 
-@lru_cache(maxsize=1 << 15)
-def _group_of(experiment: Experiment) -> tuple[str, tuple[int, ...] | None]:
-    """Return what experiments of one program share, and the sizes their hidden layers take."""
+def _widened_to_share(experiment: Experiment) -> tuple[Experiment, tuple[int, ...] | None]:
+    """Return an experiment in arrays that others may share, and the units of its hidden layers.
+
+    As it is, and None, where its units cannot idle.
+    """
     training = experiment.training
     if not training.is_flow and not isinstance(training.batching, Online):
         try:
-            shape = tuple(bucket(units) for units in hidden_widths(experiment.network))
-            return skeleton(widened(experiment, shape)), shape
+            widths = tuple(bucket(units) for units in hidden_widths(experiment.network))
+            return widened(experiment, widths), widths
         except ValueError:
             pass  # no multilayer perceptron whose units can idle
-    return skeleton(experiment), None
+    return experiment, None
 
 
 def train_members(

@@ -2,35 +2,32 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from carnotlab.core.descriptions import describe
-from carnotlab.core.errors import require
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.schedules import Tabulated
 
 Path: TypeAlias = tuple[str | int, ...]
+Label = TypeVar("Label", bound=Hashable)
 
 STRUCTURAL = frozenset({"task", "duration", "record", "rtol", "atol", "options"})
 """Fields whose numbers decide shapes or the solver, so that they cannot differ in one program."""
 
 
-def differing_numbers(experiments: Sequence[Experiment]) -> tuple[Path, ...]:
-    """Return where experiments of one program differ; all else must be equal.
+def by_skeleton(experiments: Mapping[Label, Experiment]) -> list[dict[Label, Experiment]]:
+    """Group labelled experiments by `skeleton`: those of a group can share a compiled program."""
+    groups: dict[str, dict[Label, Experiment]] = {}
+    for label, experiment in experiments.items():
+        groups.setdefault(skeleton(experiment), {})[label] = experiment
+    return list(groups.values())
 
-    Raises:
-        InputError: if they differ in more than numbers that can be traced.
-    """
-    skeletons = {skeleton(experiment) for experiment in experiments}
-    require(
-        len(skeletons) == 1,
-        f"{len(skeletons)} structures in one program",
-        "experiments that differ only in numbers of network and training",
-        "use train_sweep(), which groups them",
-    )
+
+def differing_numbers(experiments: Sequence[Experiment]) -> tuple[Path, ...]:
+    """Return where experiments differ that have one skeleton, as those of a `by_skeleton` group."""
     paths = _number_paths(experiments[0], ())
     first = {path: number_at(experiments[0], path) for path in paths}
     return tuple(
@@ -42,12 +39,13 @@ def differing_numbers(experiments: Sequence[Experiment]) -> tuple[Path, ...]:
 
 def skeleton(experiment: Experiment) -> str:
     """Return a text equal for experiments that can share one compiled program."""
-    zeroed = with_numbers(experiment, dict.fromkeys(_number_paths(experiment, ()), 0.5))
+    paths = _number_paths(experiment, ())
+    zeroed = with_numbers(experiment, dict.fromkeys(paths, 0.5))
     # A zero switches code off (no momentum buffer, no decay), so it is part of the structure, as
     # the shape of a table is; but a decay given for each linear map is always on.
     off = [
         number.shape if isinstance(number, np.ndarray) else float(number) == 0.0
-        for path in _number_paths(experiment, ())
+        for path in paths
         for number in [number_at(experiment, path)]
         if path[:-1] != ("training", "weight_decay")
     ]

@@ -1,14 +1,12 @@
 """Training an ensemble: many seeds, and many settings, as one compiled program."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jax.sharding import Mesh, PartitionSpec
 
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.errors import InputError, require
@@ -20,11 +18,10 @@ from carnotlab.experiment.schedules import Constant
 from carnotlab.experiment.training import Training
 from carnotlab.measures.base import Measure
 from carnotlab.training.batches import steps_per_epoch
-from carnotlab.training.descent import Outcome, descend
-from carnotlab.training.recording import labelled_facts, recorder
-from carnotlab.training.sweep import Path, differing_numbers, number_at, rebuild, skeleton
-
-Progress = Callable[[float], None]
+from carnotlab.training.descent import Outcome
+from carnotlab.training.ensemble import Progress, ensemble_program
+from carnotlab.training.recording import labelled_facts
+from carnotlab.training.sweep import Path, by_skeleton, differing_numbers, number_at
 
 
 def train(
@@ -85,18 +82,15 @@ def train_sweep(
         "the same times in all",
         "give them the same duration and record, or train them one by one",
     )
-    groups: dict[str, list[str]] = {}
-    for label, experiment in experiments.items():
-        groups.setdefault(skeleton(experiment), []).append(label)
+    groups = by_skeleton(experiments)
     parts: list[xr.Dataset] = []
     rising = None if progress is None else _Rising(progress)
-    for done, labels in enumerate(groups.values()):
+    for done, group in enumerate(groups):
 
         def report(part: float, done: int = done) -> None:
             if rising is not None:
                 rising((done + part) / len(groups))
 
-        group = {label: experiments[label] for label in labels}
         parts.append(_train_group(group, tuple(measures), seeds, report if progress else None))
         jax.effects_barrier()
         report(1.0)
@@ -164,68 +158,6 @@ def _run(
     program.relay.progress = progress
     outcome = jax.block_until_ready(program.call(weights, keys, numbers, data))
     return jax.tree.map(lambda a: a[:members], outcome)
-
-
-class _Relay:
-    """Where a compiled program tells its progress: to whoever runs it at the moment."""
-
-    progress: Progress | None = None
-
-    def __call__(self, part: float) -> None:
-        if self.progress is not None:
-            self.progress(part)
-
-
-class Program(NamedTuple):
-    """A compiled ensemble: from weights, keys, numbers and data to what is left of all members."""
-
-    call: Callable[[Any, Any, Any, Data], Outcome]
-    relay: _Relay
-
-
-@lru_cache(maxsize=16)
-def ensemble_program(
-    first: Experiment,
-    paths: tuple[Path, ...],
-    measures: tuple[Measure, ...],
-    devices: int,
-    tells: bool,
-    one_thread: bool = False,
-) -> Program:
-    """Trace and keep the program of an ensemble, so that a second call need not compile.
-
-    With ``one_thread`` its matrix products stay on the thread that runs it, whatever the process
-    allows: how they are cut up over threads decides last digits.
-    """
-    experiment_of = rebuild(first, paths)
-    last = float(first.training.times[-1]) or 1.0
-    relay = _Relay()
-    record = recorder(measures, first.training.loss)
-
-    def program(weights: Any, keys: Any, numbers: Any, data: Data) -> Outcome:
-        if first.training.is_flow:
-            # The solver's library takes as long to import as JAX itself.
-            from carnotlab.training.gradient_flow import flow
-
-            return flow(experiment_of, record, weights, keys, numbers, data)
-        tell = partial(_tell, relay, last) if tells else None
-        return descend(experiment_of, record, weights, keys, numbers, data, tell)
-
-    if devices > 1:
-        split, whole = PartitionSpec("member"), PartitionSpec()
-        program = jax.shard_map(
-            program,
-            mesh=Mesh(np.asarray(jax.devices()[:devices]), ("member",)),
-            in_specs=(split, split, split, whole),
-            out_specs=split,
-            check_vma=False,
-        )
-    options: dict[str, Any] = {"xla_cpu_multi_thread_eigen": False} if one_thread else {}
-    return Program(jax.jit(program, compiler_options=options), relay)
-
-
-def _tell(progress: Progress, last: float, time: Any) -> None:
-    progress(float(time) / last)
 
 
 def _dataset(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,7 @@ from carnotlab.measures.losses import (
 )
 from carnotlab.training.batches import require_steps_on_given_samples
 from carnotlab.training.descent import Outcome, descend
+from carnotlab.training.ensemble import Progress
 from carnotlab.training.objective import loss_by_sample, mean_over_first
 from carnotlab.training.padded_widths import (
     bucket,
@@ -35,9 +36,7 @@ from carnotlab.training.padded_widths import (
     widened,
 )
 from carnotlab.training.recording import Counted, labelled_facts, recorder
-from carnotlab.training.sweep import Path, differing_numbers, number_at, rebuild, skeleton
-
-Progress: TypeAlias = Callable[[float], None]
+from carnotlab.training.sweep import Path, by_skeleton, differing_numbers, number_at, rebuild
 
 
 def train_widths(
@@ -91,17 +90,17 @@ def train_widths(
     """
     seeds = tuple(int(seed) for seed in seeds)
     _require_one_sweep(experiments, measures, seeds, samples)
-    groups: dict[tuple[str, int], dict[str, Experiment]] = {}
+    by_rows: dict[int, dict[str, Experiment]] = {}
     widest: dict[int, tuple[int, ...]] = {}
     for label, experiment in experiments.items():
         shapes = tuple(bucket(width, growth) for width in hidden_widths(experiment.network))
         most = widest.get(len(shapes), shapes)
         widest[len(shapes)] = tuple(max(pair) for pair in zip(most, shapes, strict=True))
-        wide = widened(experiment, shapes)
         rows = 0 if samples is None else bucket(samples[label], growth)
-        groups.setdefault((skeleton(wide), rows), {})[label] = wide
+        by_rows.setdefault(rows, {})[label] = widened(experiment, shapes)
+    groups = [(rows, wide) for rows, each in by_rows.items() for wide in by_skeleton(each)]
     parts: list[xr.Dataset] = []
-    for done, ((_, rows), wide) in enumerate(groups.items()):
+    for done, (rows, wide) in enumerate(groups):
         own = {label: (experiments[label], each) for label, each in wide.items()}
         depth = len(hidden_widths(next(iter(wide.values())).network))
         counts = None if samples is None else tuple(samples[label] for label in wide)

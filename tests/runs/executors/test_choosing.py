@@ -44,7 +44,7 @@ def test_a_scheduler_of_its_own_needs_a_number_of_workers(count):
 def test_a_scheduler_that_does_not_answer_is_told_in_time(monkeypatch):
     pytest.importorskip("distributed")
     assert dask_connection.CONNECT <= 10
-    monkeypatch.setattr(dask_connection, "CONNECT", 0.5)
+    monkeypatch.setattr(dask_connection, "CONNECT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         for place in (

@@ -34,20 +34,25 @@ def program(folder, work, items, guard="if __name__ == '__main__':"):
     return start_script(folder, text)
 
 
-def test_items_survive_workers_killed_at_random(tmp_path):
-    with LocalProcesses(2) as executor, dying(workers, times=8, mean_pause=0.3) as killed:
+@pytest.mark.parametrize(
+    ("items", "kills"), [(80, 3), pytest.param(400, 8, marks=pytest.mark.slow)]
+)
+def test_items_survive_workers_killed_at_random(tmp_path, items, kills):
+    with LocalProcesses(2) as executor, dying(workers, kills, mean_pause=0.3) as killed:
         outcomes = []
-        for outcome in executor.run(toy_work.Write(tmp_path, 0.02), range(400)):
+        for outcome in executor.run(toy_work.Write(tmp_path, 0.02), range(items)):
             outcomes.append(outcome)
             # Slower towards the end, so that all of the deaths fall into the run.
-            if len(outcomes) > 380 and len(killed) < 8:
+            if len(outcomes) > items - 20 and len(killed) < kills:
                 time.sleep(0.2)
-    assert len(killed) == 8
-    assert sorted((done.index, done.value) for done in outcomes) == [(k, k * k) for k in range(400)]
-    assert toy_work.squares(tmp_path) == {k: k * k for k in range(400)}
+    assert len(killed) == kills
+    assert sorted((done.index, done.value) for done in outcomes) == [
+        (k, k * k) for k in range(items)
+    ]
+    assert toy_work.squares(tmp_path) == {k: k * k for k in range(items)}
     # Each death costs no more than the item in hand: started again, and no other.
     starts = len(list(tmp_path.glob("*.began")))
-    assert 400 <= starts <= 400 + len(killed)
+    assert items <= starts <= items + len(killed)
     assert gone(killed)
 
 

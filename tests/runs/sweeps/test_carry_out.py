@@ -1,5 +1,9 @@
 """Sweeps carried out: one labelled array, the same bits again, only what is missing."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -8,9 +12,9 @@ from sweep_toys import experiment
 import carnotlab as carnot
 from carnotlab.measures.losses import test_loss as held_out_loss
 from carnotlab.runs.executors.in_process import InProcess
-from carnotlab.runs.sweeps import carry_out
+from carnotlab.runs.sweeps import carry_out, packs
 from carnotlab.runs.sweeps.archive import Archive
-from carnotlab.runs.sweeps.leading import ranking
+from carnotlab.runs.sweeps.leading import Ranking
 from carnotlab.runs.sweeps.packs import plan_sweep
 from carnotlab.runs.sweeps.results import gather
 
@@ -99,8 +103,9 @@ def test_a_growing_sweep_can_be_read(small, tmp_path):
     archive = carry_out.open_archive(small, plan, tmp_path)
     empty, _ = gather(archive)
     assert empty.tally.done == 0
-    assert ranking(archive).best(3) == []
-    seen = []
+    ranking, seen = Ranking(archive), []
+    before = carry_out.standing(plan, archive, ranking)
+    assert ranking.best(3) == []
 
     def look(state):
         result, lost = gather(Archive.open(archive.root))
@@ -109,10 +114,12 @@ def test_a_growing_sweep_can_be_read(small, tmp_path):
         seen.append(int(np.isfinite(result.dataset["test_loss"].isel(time=0)).sum()))
 
     with InProcess(1) as executor:
-        before = carry_out.standing(plan, archive)
-        carry_out.compute_missing(small, plan, archive, executor, before, look)
+        state = carry_out.compute_missing(small, plan, archive, executor, before, look)
     assert seen == [0, *seen[1:]]
     assert seen[-1] == 12
+    after = carry_out.standing(plan, archive)
+    assert after.missing == ()
+    assert (state.done, state.diverged) == (after.state.done, after.state.diverged) == (12, 6)
 
 
 def test_zarr_and_xarray_read_the_folder_by_themselves(small, folder):
@@ -130,7 +137,9 @@ def test_zarr_and_xarray_read_the_folder_by_themselves(small, folder):
 def test_the_leading_setting_is_the_best_at_the_end(small, folder):
     out, result = folder
     archive = Archive.open(out / "sweeps" / small.key)
-    best = ranking(archive).best(4)
+    ranking = Ranking(archive)
+    carry_out.standing(plan_sweep(small), archive, ranking)
+    best = ranking.best(4)
     assert len(best) == 4
     last = result.dataset["test_loss"].isel(time=-1).sel(batch=8, lr=0.05).mean("seed")
     width = int(last["width"][int(np.argmin(last.values))])
@@ -139,6 +148,47 @@ def test_the_leading_setting_is_the_best_at_the_end(small, folder):
     spread = result.dataset["test_loss"].isel(time=-1).sel(batch=8, lr=0.05, width=width)
     assert best[0].error == pytest.approx(float(spread.std("seed", ddof=1)) / 3**0.5, rel=1e-5)
     assert {each.words.split(",")[0] for each in best[2:]} == {"lr=1000000000000.0"}
+
+
+def test_the_ranking_is_the_same_in_whatever_order_packs_come(monkeypatch, tmp_path):
+    """A run that resumes adds packs as they finish, one that finds them all in order."""
+    monkeypatch.setattr(packs, "SECONDS", 1e-9)
+    sweep = carnot.sweep_over(experiment, carnot.grid(lr=(0.01, 0.03)), seeds=200)
+    plan = plan_sweep(sweep)
+    archive = carry_out.open_archive(sweep, plan, tmp_path)
+    draw = np.random.default_rng(0)
+    ends = {
+        pack: draw.random((len(plan.programs[0].members_of(pack[1])), 3)) for pack in plan.packs
+    }
+    found = []
+    for order in (plan.packs, plan.packs[::-1]):
+        ranking = Ranking(archive)
+        for pack in order:
+            ranking.add(pack, {"test_loss": ends[pack]})
+        found.append([each[:5] for each in ranking.best(2)])
+    assert len(plan.packs) > 10
+    assert found[0] == found[1]
+
+
+def test_half_written_files_of_killed_processes_are_removed(small, tmp_path):
+    carnot.run_sweep(small, tmp_path)
+    root = tmp_path / "sweeps" / small.key
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    places = ("", "settings/lr/c", "programs/0001/finished/c", "programs/0001/test_loss/c/7")
+    for place in places:
+        (root / place).mkdir(exist_ok=True)
+        (root / place / f".0.{process.pid}-abc.part").write_bytes(b"half")
+    living = root / f".0.{os.getpid()}-abc.part"
+    living.write_bytes(b"half")
+    carnot.run_sweep(small, tmp_path)
+    assert list(root.rglob("*.part")) == [living]
+
+
+def test_planning_and_reading_a_sweep_need_no_labelled_arrays(python):
+    """Importing what they need takes as long as all else that a finished sweep takes."""
+    code = "import carnotlab.cli.sweeping, sys; print({'xarray', 'pandas'} & set(sys.modules))"
+    assert python(code) == "set()"
 
 
 def test_keys_follow_content_and_not_the_number_of_devices(small):

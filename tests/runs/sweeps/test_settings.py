@@ -44,6 +44,11 @@ def test_whole_logarithmic_samples_reach_both_ends():
     assert abs(np.mean(found == 1) - expected) < 3 / np.sqrt(3000)
 
 
+def test_whole_numbers_of_a_range_are_drawn_evenly_below_zero_too():
+    parts = [(place + 0.5) / 5 for place in range(5)]
+    assert [Range(-2, 2).between(part) for part in parts] == [-2, -1, 0, 1, 2]
+
+
 def test_a_longer_sample_begins_as_a_shorter_one():
     few, many = (sampled(n, 3, lr=Range(1e-3, 1.0, "log")).rows for n in (5, 50))
     assert many[:5] == few

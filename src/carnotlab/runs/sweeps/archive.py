@@ -14,6 +14,7 @@ writers at once do no harm. Nothing is ever unpickled.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,11 +28,11 @@ from carnotlab.core.errors import InputError
 from carnotlab.runs.atomic import clear_leftovers, write_json
 from carnotlab.runs.entries import damaged
 from carnotlab.runs.sweeps.chunks import decoded, encoded, put, read
-from carnotlab.runs.sweeps.layout import FILE, Layout, read_layout
+from carnotlab.runs.sweeps.layout import FILE, Layout, Pack, read_layout
 
 Array = np.ndarray[Any, Any]
-Pack = tuple[int, int]
-"""A program, and which of its packs."""
+Records = dict[str, Array]
+"""What was measured of some members, ``[member, ...]`` by name."""
 
 FINISHED = "finished"
 MARK = np.dtype("uint8")
@@ -109,13 +110,8 @@ class Archive:
 
     def clear(self) -> None:
         """Remove what killed processes left half written."""
-        for at in range(len(self.layout.programs)):
-            for name in (FINISHED, *self.layout.variables):
-                depth = 1 + len(self._shape(name))
-                folder = self._file(at, name, 0)
-                for _ in range(depth):
-                    folder = folder.parent
-                    clear_leftovers(folder)
+        for folder, _, _ in os.walk(self.root):
+            clear_leftovers(Path(folder))
 
     def finished(self) -> list[Pack]:
         """Return the packs that are there; whether they are sound is seen by reading them."""
@@ -141,11 +137,11 @@ class Archive:
         with suppress(OSError):
             self._failure(program, pack).unlink(missing_ok=True)
 
-    def read(self, program: int, pack: int) -> dict[str, Array] | None:
+    def read(self, program: int, pack: int) -> Records | None:
         """Return a pack's records; None where it is not finished or was damaged."""
         rows = self.layout.rows_of(program, pack)
         length = self.layout.programs[program].pack
-        found: dict[str, Array] = {}
+        found: Records = {}
         for name in (FINISHED, *self.layout.variables):
             kind = MARK if name == FINISHED else self.layout.variables[name].kind
             content = read(self._file(program, name, pack))

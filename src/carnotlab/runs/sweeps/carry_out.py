@@ -19,8 +19,9 @@ from carnotlab.runs.atomic import prepare
 from carnotlab.runs.entries import DamagedError
 from carnotlab.runs.executors.base import Done, Executor
 from carnotlab.runs.executors.in_process import InProcess
-from carnotlab.runs.sweeps.archive import Archive, Array, Pack
-from carnotlab.runs.sweeps.layout import Column, Layout, ProgramSize, Variable
+from carnotlab.runs.sweeps.archive import Archive, Array
+from carnotlab.runs.sweeps.layout import Column, Layout, Pack, Variable
+from carnotlab.runs.sweeps.leading import Ranking
 from carnotlab.runs.sweeps.packs import MEMORY, Plan, plan_sweep
 from carnotlab.runs.sweeps.results import SweepResult, gather
 from carnotlab.runs.sweeps.sweep import Sweep
@@ -147,24 +148,29 @@ def open_archive(sweep: Sweep, plan: Plan, out: Path, name: str = "sweep") -> Ar
 
 @dataclass(frozen=True)
 class Standing:
-    """Packs of an archive that are missing or damaged, and what the others hold."""
+    """Packs of an archive that are missing or damaged, and how far that leaves the sweep."""
 
     missing: tuple[Pack, ...]
-    done: int
-    diverged: int
+    state: State
 
 
-def standing(plan: Plan, archive: Archive) -> Standing:
-    """Read all packs that are there, and return which have to be computed."""
+def standing(plan: Plan, archive: Archive, ranking: Ranking | None = None) -> Standing:
+    """Read all packs that are there, and return which have to be computed.
+
+    Those that have not are added to ``ranking``.
+    """
     done, diverged = 0, 0
     missing = dict.fromkeys(plan.packs)
     for pack in archive.finished():
         records = archive.read(*pack)
         if records is not None:
             del missing[pack]
+            if ranking is not None:
+                ranking.add(pack, records)
             done += len(records["diverged_at"])
             diverged += int(np.sum(records["diverged_at"] >= 0))
-    return Standing(tuple(missing), done, diverged)
+    state = State(archive.layout.members, done, 0, diverged, None, None)
+    return Standing(tuple(missing), state)
 
 
 def compute_missing(
@@ -175,8 +181,8 @@ def compute_missing(
     before: Standing,
     tell: Tell | None = None,
     stop: threading.Event | None = None,
-) -> None:
-    """Compute the packs that an archive misses; see `run_sweep`."""
+) -> State:
+    """Compute the packs that an archive misses and return how far it is then; see `run_sweep`."""
 
     def cost(pack: Pack) -> float:
         own = plan.programs[pack[0]]
@@ -184,7 +190,7 @@ def compute_missing(
 
     # Long packs first, so that none is left alone at the end.
     items = [_item(sweep, plan, pack) for pack in sorted(before.missing, key=cost, reverse=True)]
-    state = State(sweep.members, before.done, 0, before.diverged, None, None)
+    state = before.state
     if tell is not None:
         tell(state)
     total, finished, began = sum(map(cost, before.missing)), 0.0, time.perf_counter()
@@ -207,6 +213,7 @@ def compute_missing(
             state = replace(state, failed=failed, seconds_left=left, newest=None)
         if tell is not None:
             tell(state)
+    return state
 
 
 def _item(sweep: Sweep, plan: Plan, pack: Pack) -> PackItem:
@@ -223,8 +230,9 @@ def _columns(sweep: Sweep) -> tuple[dict[str, Column], dict[str, Array]]:
         values = sweep.settings.column(name)
         words: tuple[str, ...] | None = None
         if values.dtype.kind == "U":
-            words = tuple(dict.fromkeys(values.tolist()))
-            values = np.array([words.index(value) for value in values.tolist()], np.int64)
+            places: dict[str, int] = {}
+            numbered = [places.setdefault(word, len(places)) for word in values.tolist()]
+            words, values = tuple(places), np.array(numbered, np.int64)
         columns[name], numbers[name] = Column(values.dtype.name, words), values
     return columns, numbers
 
@@ -262,7 +270,7 @@ def _layout(sweep: Sweep, plan: Plan, columns: dict[str, Column], name: str) -> 
         times=times,
         time_unit=unit,
         variables=variables,
-        programs=tuple(ProgramSize(len(each.members), each.pack) for each in plan.programs),
+        programs=tuple(each.size for each in plan.programs),
         refused={str(row): why for row, why in sweep.refused.items()},
         provenance=json.loads(msgspec.json.encode(origin)),
     )

@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
 
-from carnotlab.core.errors import require
+from carnotlab.core.errors import InputError, require
 from carnotlab.runs.entries import damaged, newer
 from carnotlab.runs.sweeps.chunks import fill_of
 
@@ -22,6 +22,9 @@ FILLS: dict[str, Any] = {"f": "NaN", "b": False}
 """Fill values that JSON writes in a way of its own, by kind of number."""
 
 FILE = "zarr.json"
+
+Pack: TypeAlias = tuple[int, int]
+"""A program, and which of its packs."""
 
 
 class Variable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +47,28 @@ class ProgramSize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     members: int
     pack: int
+
+    @property
+    def packs(self) -> int:
+        """How many packs."""
+        return ceil(self.members / self.pack)
+
+    def rows_of(self, pack: int) -> slice:
+        """Return which of the members a pack holds.
+
+        >>> [ProgramSize(5, 2).rows_of(pack) for pack in range(3)]
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+        """
+        return slice(pack * self.pack, min((pack + 1) * self.pack, self.members))
+
+
+def packs_of(programs: Sequence[ProgramSize]) -> tuple[Pack, ...]:
+    """Return all packs of some programs.
+
+    >>> packs_of([ProgramSize(5, 2), ProgramSize(1, 1)])
+    ((0, 0), (0, 1), (0, 2), (1, 0))
+    """
+    return tuple((at, pack) for at, each in enumerate(programs) for pack in range(each.packs))
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,18 +99,13 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     provenance: dict[str, Any]
 
     @property
-    def packs(self) -> list[tuple[int, int]]:
-        """All packs, as (program, pack)."""
-        return [
-            (at, pack)
-            for at, each in enumerate(self.programs)
-            for pack in range(ceil(each.members / each.pack))
-        ]
+    def packs(self) -> tuple[Pack, ...]:
+        """All packs."""
+        return packs_of(self.programs)
 
     def rows_of(self, program: int, pack: int) -> slice:
         """Return which of a program's members a pack holds."""
-        size = self.programs[program]
-        return slice(pack * size.pack, min((pack + 1) * size.pack, size.members))
+        return self.programs[program].rows_of(pack)
 
     @property
     def members(self) -> int:
@@ -107,9 +127,8 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                 _array(np.dtype(column.dtype), size, size, ("setting",), words),
             )
         for at, size in enumerate(self.programs):
-            yield f"programs/{at:04d}", _group({})
-            whole = (size.members,)
-            place = f"programs/{at:04d}"
+            place, whole = f"programs/{at:04d}", (size.members,)
+            yield place, _group({})
             yield f"{place}/member", _array(np.dtype("int64"), whole, whole, ("member",), {})
             finished = _array(np.dtype("uint8"), whole, (size.pack,), ("member",), {})
             yield f"{place}/finished", finished
@@ -142,10 +161,10 @@ def read_layout(root: Path) -> Layout:
         if version != FORMAT or digest != _digest(attributes):
             raise ValueError("its description is not the one that was written")
         layout = msgspec.convert(attributes["sweep"], Layout, strict=False)
-    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, OSError) or not hasattr(error, "instead"):
-            raise damaged(root, error) from error
+    except InputError:
         raise
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise damaged(root, error) from error
     for name in (*layout.columns, *layout.variables):
         # Names become folders.
         require(name.isidentifier(), f"a variable '{name}'", "a name", "do not read this folder")

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from carnotlab.runs.sweeps.archive import Archive, Array, Pack, words_of
+from carnotlab.runs.sweeps.archive import Archive, Array, Records, words_of
+from carnotlab.runs.sweeps.layout import Pack
 
 
 class Leader(NamedTuple):
@@ -25,7 +26,8 @@ class Ranking:
     """Settings by the mean, over members done, of the first measure at the end.
 
     Losses lead by being small, fractions by being large. A member that diverged counts as worst.
-    Numbers alone are ranked: where the first measure is an array, nothing is.
+    Numbers alone are ranked: where the first measure is an array, nothing is. Means and errors are
+    the same to the bit in whatever order packs are added; each is to be added once.
     """
 
     def __init__(self, archive: Archive) -> None:
@@ -34,14 +36,13 @@ class Ranking:
         self.ranks = len(variable.shape) == 1
         self.larger_is_better = variable.unit == "fraction"
         self._archive = archive
-        self._seeds = len(layout.seeds)
         times = variable.shape[0] if self.ranks else 1
         self._count = np.zeros(layout.settings, int)
-        self._sum = np.zeros((layout.settings, times))
-        self._squares = np.zeros(layout.settings)
+        self._courses = np.zeros((layout.settings, times))
+        self._last = np.zeros((len(layout.seeds), layout.settings))
         self._tables: dict[int, Array] = {}
 
-    def add(self, pack: Pack, records: dict[str, Array] | None = None) -> None:
+    def add(self, pack: Pack, records: Records | None = None) -> None:
         """Count the members of a pack that is done, read from its archive unless given."""
         if not self.ranks:
             return
@@ -50,20 +51,22 @@ class Ranking:
             return
         program, number = pack
         if program not in self._tables:
-            self._tables[program] = self._archive.members_of(program) // self._seeds
-        rows = self._tables[program][self._archive.layout.rows_of(program, number)]
+            self._tables[program] = self._archive.members_of(program)
+        members = self._tables[program][self._archive.layout.rows_of(program, number)]
+        rows, seeds = np.divmod(members, len(self._last))
         courses = np.asarray(records[self.name], float)
         np.add.at(self._count, rows, 1)
-        np.add.at(self._sum, rows, courses)
-        np.add.at(self._squares, rows, courses[:, -1] ** 2)
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.add.at(self._courses, rows, courses)
+        self._last[seeds, rows] = courses[:, -1]
 
     def best(self, count: int) -> list[Leader]:
         """Return the leading settings, the best first."""
         started = np.flatnonzero(self._count)
-        n = self._count[started]
+        n, last = self._count[started], self._last[:, started]
         with np.errstate(invalid="ignore", over="ignore"):
-            means = self._sum[started, -1] / n
-            spread = np.sqrt(np.maximum(self._squares[started] / n - means**2, 0.0))
+            means = last.sum(0) / n
+            spread = np.sqrt(np.maximum((last**2).sum(0) / n - means**2, 0.0))
             errors = spread / np.sqrt(np.maximum(n - 1, 1))
         losses = -means if self.larger_is_better else means
         order = np.argsort(np.where(np.isfinite(losses), losses, np.inf), kind="stable")[:count]
@@ -74,15 +77,7 @@ class Ranking:
                 int(n[at]),
                 float(means[at]),
                 float(errors[at]) if n[at] > 1 else float("nan"),
-                self._sum[started[at]] / n[at],
+                self._courses[started[at]] / n[at],
             )
             for at in order
         ]
-
-
-def ranking(archive: Archive) -> Ranking:
-    """Return the ranking of what an archive holds."""
-    found = Ranking(archive)
-    for pack in archive.finished():
-        found.add(pack)
-    return found

@@ -1,12 +1,12 @@
 """Cutting a sweep into packs: members of one program, enough of them to be worth a task."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, prod
 
 import numpy as np
 
 from carnotlab.core.errors import require
+from carnotlab.runs.sweeps.layout import Pack, ProgramSize, packs_of
 from carnotlab.runs.sweeps.sweep import Sweep
 from carnotlab.training.cost import Cost, member_cost
 from carnotlab.training.members import Program, programs, record_shapes
@@ -32,13 +32,13 @@ class ProgramPlan:
     cost: Cost
 
     @property
-    def packs(self) -> int:
-        """How many packs."""
-        return ceil(len(self.members) / self.pack)
+    def size(self) -> ProgramSize:
+        """How it is cut up."""
+        return ProgramSize(len(self.members), self.pack)
 
     def members_of(self, pack: int) -> tuple[int, ...]:
         """Return the members of one pack."""
-        return self.members[pack * self.pack : (pack + 1) * self.pack]
+        return self.members[self.size.rows_of(pack)]
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Plan:
     dtypes: dict[str, str]
 
     @property
-    def packs(self) -> tuple[tuple[int, int], ...]:
-        """All packs as (program, pack)."""
-        return tuple((at, k) for at, each in enumerate(self.programs) for k in range(each.packs))
+    def packs(self) -> tuple[Pack, ...]:
+        """All packs."""
+        return packs_of([each.size for each in self.programs])
 
     @property
     def seconds(self) -> float:
@@ -72,7 +72,13 @@ class Plan:
 
 def memory_of(cost: Cost, lane: int, members: int) -> float:
     """Return the bytes of a pack: one lane at work, all starts and all records."""
-    return lane * cost.peak + members * (cost.recorded + cost.working / 6)
+    return lane * cost.peak + members * _held(cost)
+
+
+def _held(cost: Cost) -> float:
+    """Return the bytes of a member that waits or is done: records, and weights to start from."""
+    # What a step touches is at least six times the weights.
+    return cost.recorded + cost.working / 6
 
 
 def plan_sweep(sweep: Sweep, memory: float = MEMORY) -> Plan:
@@ -98,10 +104,10 @@ def plan_sweep(sweep: Sweep, memory: float = MEMORY) -> Plan:
             f"members that fit into the {memory / 2**30:.2g} GiB of a pack",
             "give packs more memory (--memory), or use smaller networks or batches",
         )
-        program = Program(program.first, program.paths, program.widths, lane)
+        program = replace(program, lane=lane)
         members = tuple(rows[row] * seeds + seed for row in at for seed in range(seeds))
         wanted = max(ceil(SECONDS / cost.seconds / lane), 1) * lane
-        fitting = int((memory - lane * cost.peak) / (cost.recorded + cost.working / 6))
+        fitting = int((memory - lane * cost.peak) / _held(cost))
         pack = max(min(wanted, MOST_PACKED, fitting // lane * lane), lane)
         found.append(ProgramPlan(program, members, min(pack, len(members)), cost))
     return Plan(tuple(found), shapes, dtypes)
@@ -109,10 +115,11 @@ def plan_sweep(sweep: Sweep, memory: float = MEMORY) -> Plan:
 
 def _shapes(sweep: Sweep) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
     """Return shapes and dtypes of what is recorded at one time, which all settings share."""
-    kinds = {(e.network, e.task, e.training.precision): e for e in sweep.experiments if e}
-    by_widths: Sequence[tuple[str, ...]] = [m.quantity.dims for m in sweep.measures]
+    several = [sweep.first]
     # Numbers alone have one shape everywhere; only arrays may differ with the network.
-    several = list(kinds.values()) if any(by_widths) else [sweep.first]
+    if any(measure.quantity.dims for measure in sweep.measures):
+        kinds = {(e.network, e.task, e.training.precision): e for e in sweep.experiments if e}
+        several = list(kinds.values())
     found = [record_shapes(each, sweep.measures) for each in several]
     for measure in sweep.measures:
         name = measure.quantity.name

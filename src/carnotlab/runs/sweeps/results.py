@@ -1,14 +1,19 @@
 """What a sweep has found so far, as one labelled array."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import xarray as xr
 
-from carnotlab.runs.sweeps.archive import Archive, Array, Pack
+from carnotlab.runs.sweeps.archive import Archive, Array
+from carnotlab.runs.sweeps.axes import axes_of
+from carnotlab.runs.sweeps.chunks import fill_of
+from carnotlab.runs.sweeps.layout import Pack
 from carnotlab.runs.sweeps.tally import Tally, tally_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -20,14 +25,14 @@ class SweepResult:
     done are not finite; ``finished`` says which are.
     """
 
-    dataset: xr.Dataset
+    dataset: "xr.Dataset"
     tally: Tally
 
-    def to_xarray(self) -> xr.Dataset:
+    def to_xarray(self) -> "xr.Dataset":
         """Return the labelled array."""
         return self.dataset
 
-    def to_dataframe(self) -> pd.DataFrame:
+    def to_dataframe(self) -> "pd.DataFrame":
         """Return one row a member: settings, seed, and what was measured at the end.
 
         Quantities that have dimensions of their own are left out.
@@ -43,8 +48,8 @@ class SweepResult:
         return tuple(str(name) for name in self.dataset["finished"].dims)
 
 
-def gather(archive: Archive, packs: list[Pack] | None = None) -> tuple[SweepResult, list[Pack]]:
-    """Read packs, all that are there by default; return the result and which were damaged.
+def gather(archive: Archive) -> tuple[SweepResult, list[Pack]]:
+    """Read the packs that are there; return the result and which of them were damaged.
 
     Raises:
         DamagedError: if the tables of settings or members are not as they were written.
@@ -52,14 +57,14 @@ def gather(archive: Archive, packs: list[Pack] | None = None) -> tuple[SweepResu
     layout = archive.layout
     seeds = len(layout.seeds)
     size = layout.settings * seeds
-    arrays: dict[str, Array] = {}
-    for name, variable in layout.variables.items():
-        fill = np.nan if variable.kind.kind == "f" else -1 if variable.kind.kind == "i" else 0
-        arrays[name] = np.full((size, *variable.shape), fill, variable.kind)
+    arrays = {
+        name: np.full((size, *each.shape), fill_of(each.kind), each.kind)
+        for name, each in layout.variables.items()
+    }
     finished = np.zeros(size, bool)
     lost: list[Pack] = []
     tables = [archive.members_of(at) for at in range(len(layout.programs))]
-    for program, pack in archive.finished() if packs is None else packs:
+    for program, pack in archive.finished():
         records = archive.read(program, pack)
         if records is None:
             lost.append((program, pack))
@@ -73,35 +78,22 @@ def gather(archive: Archive, packs: list[Pack] | None = None) -> tuple[SweepResu
     return SweepResult(dataset, tally_of(archive, int(finished.sum()), diverged)), lost
 
 
-def _labelled(archive: Archive, arrays: dict[str, Array]) -> xr.Dataset:
+def _labelled(archive: Archive, arrays: dict[str, Array]) -> "xr.Dataset":
+    import xarray as xr
+
     layout = archive.layout
-    columns = archive.settings
+    axes = axes_of(archive.settings, layout.settings, layout.grid)
+    coords = dict(axes.coords)
     if layout.grid is None:
-        leading: tuple[str, ...] = ("setting",)
-        shape: tuple[int, ...] = (layout.settings,)
-        coords: dict[str, Any] = {name: ("setting", values) for name, values in columns.items()}
         coords["setting"] = np.arange(layout.settings)
-    else:
-        leading, shape = tuple(columns), layout.grid
-        coords = {
-            name: np.moveaxis(values.reshape(shape), at, 0).reshape(shape[at], -1)[:, 0]
-            for at, (name, values) in enumerate(columns.items())
-        }
     coords["seed"] = list(layout.seeds)
     coords["time"] = ("time", np.asarray(layout.times), {"units": layout.time_unit})
-    whole = (*shape, len(layout.seeds))
     variables: dict[str, Any] = {}
     for name, values in arrays.items():
-        variable = layout.variables.get(name)
-        dims = () if variable is None else variable.dims
-        about = (
-            {"long_name": "whether the member is done"}
-            if variable is None
-            else {"units": variable.unit, "long_name": variable.meaning}
-        )
-        variables[name] = (
-            (*leading, "seed", *dims),
-            values.reshape(*whole, *values.shape[1:]),
-            about,
-        )
+        dims, about = (), {"long_name": "whether the member is done"}
+        if name in layout.variables:
+            variable = layout.variables[name]
+            dims, about = variable.dims, {"units": variable.unit, "long_name": variable.meaning}
+        by_setting = values.reshape(layout.settings, len(layout.seeds), *values.shape[1:])
+        variables[name] = (*axes.variable(by_setting, ("seed", *dims)), about)
     return xr.Dataset(variables, coords, {"sweep": layout.key, "carnot": layout.name})

@@ -176,7 +176,7 @@ class Range:
             found = self.low * (high / self.low) ** part
         else:
             found = self.low + (high - self.low) * part
-        return int(min(found, self.high)) if self.whole else float(found)
+        return min(math.floor(found), int(self.high)) if self.whole else float(found)
 
 
 def sampled(count: int, seed: int = 0, /, **ranges: Range | Iterable[Value]) -> Settings:
