@@ -87,8 +87,8 @@ def law_settings() -> tuple[Setting, ...]:
 class ScaleSettings(NormalizedSettings, frozen=True, kw_only=True):
     """Settings of `RateIsInitialScale`, besides those of all studies here.
 
-    ``steps`` of training, and ``short`` ones for the pairs of rates and scales and without batch
-    norm. ``residual``: also a residual net.
+    ``steps`` of training, and ``short`` ones for the pairs of rates and scales, without batch
+    norm, and for a residual net, which there is if ``residual``.
     """
 
     steps: Count = 1000
@@ -117,9 +117,7 @@ class RateIsInitialScale(Study):
         """Return the settings of a size."""
         if size == "smoke":
             return ScaleSettings()
-        return ScaleSettings(
-            seeds=4, steps=2000, short=500, samples=1000, width=48, batch=32, residual=True
-        )
+        return ScaleSettings(seeds=4, short=500, samples=1000, width=48, batch=32, residual=True)
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return traded scales, pairs of rates and scales, and a network without batch norm."""
@@ -153,7 +151,9 @@ class RateIsInitialScale(Study):
         )
         arms = [Arm(TRADED, traded), Arm(LAW, law), Arm(PLAIN, plain)]
         if own.residual:
-            net = replace(traded, kind="ResNet", width=8, settings=traded_settings()[:3])
+            net = replace(
+                traded, kind="ResNet", width=4, settings=traded_settings()[:3], steps=own.short
+            )
             arms.append(Arm(RESNET, net))
         return tuple(arms), ()
 

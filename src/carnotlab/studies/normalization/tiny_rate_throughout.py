@@ -87,7 +87,7 @@ class TinyRateThroughout(Study):
         """Return the settings of a size."""
         if size == "smoke":
             return TinySettings()
-        return TinySettings(seeds=8, steps=4000, samples=1000, width=48, batch=32)
+        return TinySettings(seeds=8, samples=1000, width=48, batch=32)
 
     def arms(self, settings: Settings) -> tuple[tuple[Arm, ...], tuple[str, ...]]:
         """Return one run: the usual training and three at a tiny rate."""

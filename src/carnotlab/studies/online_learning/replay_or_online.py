@@ -97,6 +97,8 @@ class ReplayOrOnline(Study):
             draws=8,
             inputs=200,
             ratios=(0.5, 0.9, 1.0, 2.0, 5.0),
+            rate=0.025,
+            epochs=(1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 160),
             label_noise=(0.0, 0.15, 0.3, 0.45, 0.6, 0.75),
         )
 

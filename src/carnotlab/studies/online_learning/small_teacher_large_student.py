@@ -89,7 +89,7 @@ class SmallTeacherLargeStudent(Study):
         if size == "smoke":
             return StudentSettings()
         return StudentSettings(
-            seeds=8,
+            seeds=24,
             inputs=800,
             widths=(2, 3, 4, 6),
             load=100,
