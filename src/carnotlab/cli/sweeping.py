@@ -19,9 +19,8 @@ from carnotlab.cli.sweep_progress import course_of, sweep_progress
 from carnotlab.runs.compiled_programs import keep_compiled_programs
 from carnotlab.runs.executors.choosing import executor_of
 from carnotlab.runs.machine import available_memory, slowness
-from carnotlab.runs.sweeps.archive import Archive
+from carnotlab.runs.sweeps.archive import FOLDER, Archive
 from carnotlab.runs.sweeps.carry_out import (
-    FOLDER,
     State,
     Tell,
     compute_missing,

@@ -12,13 +12,11 @@ from carnotlab.runs.entries import DamagedError
 from carnotlab.runs.folder.held import Fault, Held, Kind, Labels, State
 from carnotlab.runs.folder.present_code import age_of
 from carnotlab.runs.plain_files import is_plain_folder, plain_files
-from carnotlab.runs.sweeps.archive import Archive
+from carnotlab.runs.sweeps.archive import FOLDER, Archive
 from carnotlab.runs.sweeps.layout import FILE
 
 if TYPE_CHECKING:
     import xarray as xr
-
-FOLDER = "sweeps"
 
 _NAME = re.compile(r"[0-9a-f]{32}")
 _OURS = re.compile(

@@ -34,6 +34,9 @@ Array = np.ndarray[Any, Any]
 Records = dict[str, Array]
 """What was measured of some members, ``[member, ...]`` by name."""
 
+FOLDER = "sweeps"
+"""Folder of all sweeps in an output folder."""
+
 FINISHED = "finished"
 MARK = np.dtype("uint8")
 MEMBER = np.dtype("int64")

@@ -19,16 +19,13 @@ from carnotlab.runs.atomic import prepare
 from carnotlab.runs.entries import DamagedError
 from carnotlab.runs.executors.base import Done, Executor
 from carnotlab.runs.executors.in_process import InProcess
-from carnotlab.runs.sweeps.archive import Archive, Array
+from carnotlab.runs.sweeps.archive import FOLDER, Archive, Array
 from carnotlab.runs.sweeps.layout import Column, Layout, Pack, Variable
 from carnotlab.runs.sweeps.leading import Ranking
 from carnotlab.runs.sweeps.packs import MEMORY, Plan, plan_sweep
 from carnotlab.runs.sweeps.results import SweepResult, gather
 from carnotlab.runs.sweeps.sweep import Sweep
 from carnotlab.training.members import Member, Program, train_members
-
-FOLDER = "sweeps"
-"""Where sweeps lie in an output folder."""
 
 
 @dataclass(frozen=True)
