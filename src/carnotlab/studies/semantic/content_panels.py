@@ -50,7 +50,8 @@ def draw_entries(axes: Axes, runs: Mapping[str, RunResult]) -> None:
         axes.plot(
             np.broadcast_to(expected / size, seen.shape).ravel(),
             (seen / size).ravel(),
-            MARKERS[index % len(MARKERS)],
+            # Shifted each time round, so that no pair of mark and colour comes twice.
+            MARKERS[(index + index // len(COLOURS)) % len(MARKERS)],
             ms=2,
             mew=0,
             alpha=0.5,
