@@ -164,8 +164,10 @@ class DoubleDescentInTime(Study):
         """Draw courses of least squares with theory, and of networks by width."""
         runs = result.results
         networks = [label for label in runs if name_in(label, NETWORKS) is not None]
-        figure = Figure(figsize=(4.0 * (1 + (len(networks) + 1) // 2), 6.4))
-        grid = figure.add_gridspec(2, 1 + (len(networks) + 1) // 2)
+        rows = 2 if len(networks) < 5 else 3
+        columns = 1 + -(-len(networks) // rows)
+        figure = Figure(figsize=(4.0 * columns, 3.2 * rows))
+        grid = figure.add_gridspec(rows, columns)
         for row, label in enumerate((TWO, ONE)):
             axes = figure.add_subplot(grid[row, 0])
             time, run = sizes_of(runs[label])[1:], runs[label]
@@ -174,7 +176,8 @@ class DoubleDescentInTime(Study):
             axes.set(title=label, xlabel="steps", ylabel="excess error", xscale="log")
             axes.legend(fontsize="x-small")
         for index, label in enumerate(networks):
-            _draw_networks(figure.add_subplot(grid[index % 2, 1 + index // 2]), label, runs[label])
+            axes = figure.add_subplot(grid[index % rows, 1 + index // rows])
+            _draw_networks(axes, label, runs[label])
         headline(figure, "Two scales fall twice, as computed; networks fall once")
         return figure
 
