@@ -91,7 +91,8 @@ def main(args):
 def test(args):
     own_workers = ("-n", "--numprocesses", "--dist", "--pdb", "--trace")
     if cores() >= 2 and not any(a.startswith(own_workers) for a in args):
-        args = ["-n", "2"] + args
+        # Neighbours stay together: what a module has compiled or trained is not done twice.
+        args = ["-n", "2", "--dist", "worksteal"] + args
     return run([python(), "-m", "pytest"] + args, cwd=HERE)
 
 
