@@ -19,6 +19,7 @@ def checked(result, folder) -> None:
     assert all(table.row_count for table in result.study.tables(result))
 
 
+@pytest.mark.slow
 def test_samples(tmp_path) -> None:
     checked(run_study(DoubleDescentInSamples()), tmp_path)
 

@@ -23,6 +23,7 @@ def tiny(method, rates, start="sparse", budget=60, seeds=(0, 1)):
     )
 
 
+@pytest.mark.slow
 def test_all_methods_start_from_one_error_and_spend_one_budget():
     free, adam = (tiny("Hessian-free", (1.0,)), tiny("Adam", (1e-3, 1e-2)))
     one, other = free.compute(), adam.compute()
@@ -37,6 +38,7 @@ def test_all_methods_start_from_one_error_and_spend_one_budget():
     assert ratio == pytest.approx(best_left(one)(np.arange(2)) / best_left(other)(np.arange(2)))
 
 
+@pytest.mark.slow
 def test_small_dense_weights_do_not_move_under_descent():
     run = DeepAutoencoderRun(
         Digits(30, 10), (64, 12, 10, 8, 6, 4), "dense", "SGD", (1.0, 10.0), 400, 1, (0,)

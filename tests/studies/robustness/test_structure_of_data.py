@@ -24,6 +24,7 @@ def result():
     return run_study(StructureOfData(), changes=SMALL)
 
 
+@pytest.mark.slow
 def test_stand_ins_have_the_real_course_and_data_without_structure_do_not(result):
     against = [verdict.arm for verdict in result.verdicts if not verdict.as_expected]
     assert against == []
@@ -31,6 +32,7 @@ def test_stand_ins_have_the_real_course_and_data_without_structure_do_not(result
     assert len(controls) == 5
 
 
+@pytest.mark.slow
 def test_tables_name_every_kind_and_the_linear_baseline_stands_beside(result):
     (table,) = result.study.tables(result)
     assert table.row_count == 10

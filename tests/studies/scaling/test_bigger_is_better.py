@@ -53,6 +53,7 @@ def chain(tmp_path_factory):
     return str(path)
 
 
+@pytest.mark.slow
 def test_arms_agree_and_controls_do_not(chain):
     result = run_study(BiggerIsBetter(), "smoke", {**REDUCED, "data": chain})
     for verdict in result.verdicts:
