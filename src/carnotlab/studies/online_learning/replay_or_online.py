@@ -123,15 +123,16 @@ class ReplayOrOnline(Study):
         """Hold courses, gains and the amount of replay against theory, and digits against both."""
         del labels
         own = ReplaySettings.of(settings)
+        scatter = (2.0 / (own.inputs * own.seeds * own.draws)) ** 0.5
         course = Tolerance(
             EXCESS,
-            own.rate,
-            "shuffled replay differs from full batches by the order of its rate, and means over "
-            "draws of a hundred inputs from many inputs by a few percent",
+            own.rate + 2.0 * scatter,
+            "shuffled replay differs from full batches by the order of its rate, and errors of "
+            "draws scatter by 2/√N, over the root of the draws: two standard errors",
         )
         gain = Tolerance(
             GAIN,
-            6.0 * (2.0 / (own.inputs * own.seeds * own.draws)) ** 0.5,
+            6.0 * scatter,
             "two errors of at most 1 that scatter from draw to draw by 2/√N, each over the root of "
             "the draws: three standard errors of their difference",
         )
