@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,46 @@ def test_a_damaged_entry_is_refused_and_can_be_replaced(store, tree, how):
     assert "\n" not in str(error.value)
     store.save("k", tree)
     xr.testing.assert_identical(store.load("k"), tree)
+
+
+@pytest.fixture
+def lose_an_array(monkeypatch):
+    """Take one array's description away after an entry was found sound, before it is opened."""
+
+    def lose(file, *, exchanged):
+        def checked(entry):
+            root = check(entry)
+            lost.append(file.read_bytes())
+            file.unlink()
+            if exchanged:
+                os.utime(entry)  # as a folder that took its place would have another time
+                monkeypatch.setattr("carnotlab.runs.store.check", restored)
+            return root
+
+        def restored(entry):
+            file.write_bytes(lost[0])
+            return check(entry)
+
+        lost: list[bytes] = []
+        monkeypatch.setattr("carnotlab.runs.store.check", checked)
+
+    return lose
+
+
+def test_an_entry_exchanged_while_it_is_opened_is_read_once_more(store, tree, lose_an_array):
+    store.save("k", tree)
+    lose_an_array(store.path("k") / "prediction" / "u" / "zarr.json", exchanged=True)
+    xr.testing.assert_identical(store.load("k"), tree)
+
+
+def test_an_array_lost_while_an_entry_is_opened_is_damage(store, tree, lose_an_array):
+    store.save("k", tree)
+    lose_an_array(store.path("k") / "prediction" / "u" / "zarr.json", exchanged=False)
+    # Zarr itself would leave the array out with no more than a warning.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(DamagedError, match="not recognized as a component"):
+            store.load("k")
 
 
 def test_preparing_makes_the_folder_and_clears_it(store):

@@ -142,13 +142,16 @@ def _read(entry: Path) -> xr.DataTree:
             f"arrays that fit into {(memory or 0) / 1e9:.3g} GB of memory",
             "read it on a machine with more memory",
         )
-        with xr.open_datatree(
-            entry, engine="zarr", consolidated=False, zarr_format=ZARR_FORMAT
-        ) as tree:
-            loaded = tree.load()
+        with warnings.catch_warnings():
+            # Zarr leaves out an array that vanishes while it reads, and only warns.
+            warnings.simplefilter("error", category=zarr.errors.ZarrUserWarning)
+            with xr.open_datatree(
+                entry, engine="zarr", consolidated=False, zarr_format=ZARR_FORMAT
+            ) as tree:
+                loaded = tree.load()
     except InputError:
         raise
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, zarr.errors.ZarrUserWarning) as error:
         raise damaged(entry, error) from error
     for name in OWN_ATTRIBUTES:
         loaded.attrs.pop(name, None)
