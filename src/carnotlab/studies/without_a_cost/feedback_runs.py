@@ -136,8 +136,18 @@ class FeedbackRun(Simulation):
     task: Digits
     steps: int
     room: int
-    rate: float = 0.1
+    largest_rate: float = 0.1
+    rate_times_units: float = 4.0
     records: int = 20
+
+    @property
+    def rate(self) -> float:
+        """Learning rate: the curvature of the second layer grows with the number of its inputs.
+
+        Squares of the hidden units sum to at most their number, so that descent is stable below 2
+        over some part of that; 40 units at 0.1 are within it, and 100 are not.
+        """
+        return min(self.largest_rate, self.rate_times_units / self.hidden)
 
     @property
     def precision(self) -> str:
