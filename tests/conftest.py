@@ -10,8 +10,6 @@ from pathlib import Path
 import jax
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[1] / "src"
-
 sys.path.insert(0, str(Path(__file__).parent))  # modules that tests of several folders share
 
 
@@ -29,15 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
         jax.config.update("jax_disable_most_optimizations", True)
 
 
-def environment(**changes: str) -> dict[str, str]:
-    """Return this process's environment with the library's source on the path."""
-    path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, "PYTHONPATH": path, **changes}
-
-
 @pytest.fixture(scope="session")
 def python() -> Callable[..., str]:
     """Run Python code in a fresh process and return what it prints."""
+    # Its folder is on the path only from here on.
+    from worker_processes import environment
 
     def run(code: str, **changes: str) -> str:
         done = subprocess.run(

@@ -16,7 +16,7 @@ class Scheduler:
 
     def __init__(self, folder, **variables):
         self._folder, self._file = folder, folder / "scheduler.json"
-        self._variables = environment() | QUIET | variables
+        self._variables = environment(**QUIET, **variables)
         options = ["--no-dashboard", "--host", "127.0.0.1", "--port", "0"]
         self.process = self._start("scheduler", *options, "--scheduler-file", str(self._file))
         self.workers = []

@@ -67,11 +67,11 @@ def dying(victims: Callable[[], list[int]], times: int, mean_pause: float):
         killer.join()
 
 
-def environment() -> dict[str, str]:
+def environment(**changes: str) -> dict[str, str]:
     """Return this process's environment, for others that import the library and the tests' work."""
-    source = TESTS.parent / "src"
-    path = os.pathsep.join(map(str, (source, TESTS)))
-    return {**os.environ, "PYTHONPATH": path}
+    before = filter(None, [os.environ.get("PYTHONPATH")])
+    path = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS), *before])
+    return {**os.environ, "PYTHONPATH": path, **changes}
 
 
 def start_python(*arguments: str, **options) -> "subprocess.Popen[str]":

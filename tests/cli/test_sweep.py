@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sweep_commands import stored_chunks
 
 from carnotlab.runs.sweeps import carry_out
 from carnotlab.runs.sweeps.archive import Archive
@@ -44,12 +45,6 @@ def swept(carnot, file, tmp_path_factory):
 @pytest.fixture
 def no_training(monkeypatch):
     monkeypatch.setattr(carry_out, "train_members", lambda *_: pytest.fail("trained again"))
-
-
-def chunks(out):
-    """Return the content of every chunk by its place."""
-    files = [file for file in out.rglob("c/*") if file.is_file()]
-    return {file.relative_to(out).as_posix(): file.read_bytes() for file in files}
 
 
 def test_a_script_reads_what_leads(swept):
@@ -99,8 +94,26 @@ def test_another_process_writes_the_same_bytes(carnot, swept, tmp_path):
     assert other.code == 0
     assert other.json["best"] == outcome.json["best"]
     assert "user_toy.py: 1 process" in other.err
-    assert chunks(tmp_path) == chunks(out)
-    assert chunks(out)
+    assert stored_chunks(tmp_path) == stored_chunks(out)
+    assert stored_chunks(out)
+
+
+def test_a_figure_of_a_finished_sweep(carnot, swept, tmp_path, no_training):
+    words, _, _ = swept
+    outcome = carnot(*words, "--figure", tmp_path / "sweep.svg")
+    assert outcome.code == 0
+    assert f"drawn: {tmp_path}/sweep.svg" in outcome.err
+    assert "</svg>" in (tmp_path / "sweep.svg").read_text()
+
+
+def test_there_is_no_figure_where_nothing_was_done(carnot, swept, tmp_path, monkeypatch):
+    words, _, _ = swept
+    monkeypatch.setattr(carry_out, "train_members", lambda *_: [][0])
+    outcome = carnot(*words[:-1], tmp_path, "--figure", tmp_path / "sweep.svg")
+    assert outcome.code == 3
+    assert "0 of 6 members done" in outcome.out
+    assert f"not drawn: {tmp_path}/sweep.svg, as no member is done" in outcome.err
+    assert not (tmp_path / "sweep.svg").exists()
 
 
 def test_what_is_missing_is_trained(carnot, swept, tmp_path, no_training):

@@ -7,13 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from worker_processes import environment
 
 from carnotlab.runs.store import Store
-
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 
 # A small study: some runs, one after the other. The tasks differ only in what the programs do
 # not depend on, and a line is printed for each run that is computed.
@@ -49,12 +47,11 @@ for number in range(RUNS):
 
 
 def start(folder):
-    path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         [sys.executable, "-c", STUDY.replace("RUNS", str(RUNS)), str(folder)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
     )
 
 

@@ -112,15 +112,18 @@ def sweep(request: Request, stop: threading.Event) -> ExitCode:
                 state = compute_missing(chosen, plan, archive, executor, before, tell, stop)
     found = tally_of(archive, state.done, state.diverged)
     _print_result(found, ranking, archive, request)
-    if request.figure is not None:
-        _draw(archive, request.figure)
     if stop.is_set():
         say("stopped; whatever was finished is kept; the same command goes on")
+    if request.figure is not None:
+        _draw(archive, found, request.figure)
     whole = found.is_complete and not found.failures
     return ExitCode.AS_EXPECTED if whole else ExitCode.UNFINISHED
 
 
-def _draw(archive: Archive, file: Path) -> None:
+def _draw(archive: Archive, found: Tally, file: Path) -> None:
+    if found.done == 0:
+        say(f"not drawn: {file}, as no member is done")
+        return
     # Imported here because Matplotlib takes as long to import as a finished sweep to read.
     from carnotlab.reports.sweep_figure import write_sweep_figure
     from carnotlab.runs.sweeps.results import gather

@@ -13,6 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from carnotlab.core.errors import require
 from carnotlab.reports.figures import Format, drawn
 from carnotlab.runs.atomic import appearing
+from carnotlab.runs.sweeps.leading import losses
 from carnotlab.runs.sweeps.results import SweepResult
 from carnotlab.studies.style import COLOURS, LINES, MARKERS, headline
 
@@ -62,32 +63,24 @@ def sweep_figure(result: SweepResult, quantity: str | None = None) -> Figure:
     )
     done = data["finished"]
     require(bool(done.any()), "a sweep of which no member is done", "some", "wait, or repeat it")
-    # A member that diverged makes the mean not finite; one that is not done is left out.
-    values, count = data[name].where(done, 0.0), done.sum("seed")
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        mean = values.sum("seed", skipna=False) / count
-        square = ((values - mean).where(done, 0.0) ** 2).sum("seed", skipna=False)
-        error = (square / (count * np.maximum(count - 1, 1))) ** 0.5
-    mean = mean.where(np.isfinite(mean), np.inf).where(count > 0)
-    larger = data[name].attrs.get("units") == "fraction"
-    last, spread = mean.isel(time=-1), error.isel(time=-1)
-    order = _order(last, larger)
+    mean, error = _over_seeds(data[name], done)
+    last, spread, unit = mean.isel(time=-1), error.isel(time=-1), str(data[name].attrs.get("units"))
+    leading = _leading(last, unit)
     if "setting" in last.dims:
-        names = [str(n) for n, c in data.coords.items() if c.dims == ("setting",)]
-        numbers = [n for n in names if n != "setting" and data[n].dtype.kind in "if"]
+        numbers = [n for n in _names_of_settings(last) if last[n].dtype.kind in "if"]
         figure, panels = _paper(max(1, min(len(numbers), PANELS_AT_MOST)))
         for axes, number in zip(panels, numbers or ["setting"], strict=False):
-            _draw_points(axes, np.asarray(data[number]), last, spread, number)
+            _draw_points(axes, np.asarray(last[number]), last, spread, number)
     else:
         figure, panels = _paper(1)
-        _draw_grid(panels[0], last, spread, larger)
+        _draw_grid(panels[0], last, spread, unit)
     for axes in panels[:-1]:
         axes.set_ylabel(f"{name} at the end")
         _scale(axes, "y", last.values)
-    _draw_courses(panels[-1], mean, last, order)
+    _draw_courses(panels[-1], mean, last, leading)
     panels[-1].set_ylabel(name)
     _scale(panels[-1], "y", mean.values)
-    best = order[0]
+    best = leading[0]
     said = f"{name} {float(last.values[best]):.3g}"
     headline(figure, f"Best at the end: {_words(last, best)}: {said}")
     return figure
@@ -120,16 +113,34 @@ def _paper(panels: int) -> tuple[Figure, list[Axes]]:
     return figure, list(figure.subplots(1, panels + 1, squeeze=False).ravel())
 
 
-def _order(last: xr.DataArray, larger: bool) -> list[tuple[int, ...]]:
-    """Return the places of the settings with a finite mean, the best first."""
-    values = last.values
-    flat = np.where(np.isfinite(values), -values if larger else values, np.inf).ravel()
-    best = np.argsort(flat, kind="stable")[: int(np.isfinite(values).sum())]
-    require(best.size > 0, "a sweep whose members all diverged", "finite numbers", "smaller rates")
-    return [tuple(int(k) for k in np.unravel_index(each, values.shape)) for each in best]
+def _over_seeds(values: xr.DataArray, done: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Return mean and standard error over the members that are done, nan where none is.
+
+    A member that diverged makes the mean infinite.
+    """
+    values, count = values.where(done, 0.0), done.sum("seed")
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        mean = values.sum("seed", skipna=False) / count
+        square = ((values - mean).where(done, 0.0) ** 2).sum("seed", skipna=False)
+        error = (square / (count * np.maximum(count - 1, 1))) ** 0.5
+    return mean.where(np.isfinite(mean), np.inf).where(count > 0), error
 
 
-def _draw_grid(axes: Axes, last: xr.DataArray, spread: xr.DataArray, larger: bool) -> None:
+def _leading(last: xr.DataArray, unit: str) -> list[tuple[int, ...]]:
+    """Return the places of the best settings with a finite mean, the best first."""
+    shown = min(int(np.isfinite(last.values).sum()), LEADERS)
+    require(shown > 0, "a sweep whose members all diverged", "finite numbers", "smaller rates")
+    best = np.argsort(losses(last.values, unit).ravel(), kind="stable")[:shown]
+    return [tuple(int(k) for k in np.unravel_index(each, last.shape)) for each in best]
+
+
+def _names_of_settings(data: xr.DataArray) -> list[str]:
+    """Return what was set, where settings are listed or sampled."""
+    names = [str(name) for name, values in data.coords.items() if values.dims == ("setting",)]
+    return [name for name in names if name != "setting"]
+
+
+def _draw_grid(axes: Axes, last: xr.DataArray, spread: xr.DataArray, unit: str) -> None:
     names = [str(name) for name in last.dims]
     numbers = [name for name in names if last[name].dtype.kind in "if"]
     along = max(numbers or names, key=lambda name: last.sizes[name])
@@ -137,10 +148,8 @@ def _draw_grid(axes: Axes, last: xr.DataArray, spread: xr.DataArray, larger: boo
     by = others[0] if others and last.sizes[others[0]] > 1 else None
     rest = [name for name in others if name != by]
     stacked = last.transpose(along, *([by] if by else []), *rest)
-    losses = np.where(np.isfinite(stacked.values), -stacked.values if larger else stacked.values,
-                      np.inf)  # fmt: skip
     kept = stacked.shape[: 2 if by else 1]
-    best = losses.reshape(*kept, -1).argmin(-1)[..., None]
+    best = losses(stacked.values, unit).reshape(*kept, -1).argmin(-1)[..., None]
     means, errors = (
         np.take_along_axis(part.reshape(*kept, -1), best, -1)[..., 0].reshape(kept[0], -1)
         for part in (stacked.values, spread.transpose(*stacked.dims).values)
@@ -192,11 +201,11 @@ def _mark_diverged(axes: Axes, x: Array, colour: str) -> None:
 
 
 def _draw_courses(
-    axes: Axes, mean: xr.DataArray, last: xr.DataArray, order: Sequence[tuple[int, ...]]
+    axes: Axes, mean: xr.DataArray, last: xr.DataArray, leading: Sequence[tuple[int, ...]]
 ) -> None:
     times = np.asarray(mean["time"], float)
     courses = mean.transpose(*last.dims, "time").values
-    for k, place in enumerate(order[:LEADERS]):
+    for k, place in enumerate(leading):
         axes.plot(times, courses[place], color=COLOURS[k], linestyle=LINES[k], linewidth=1.3,
                   label=_words(last, place))  # fmt: skip
     axes.set_xlabel(str(mean["time"].attrs.get("units", "time")))
@@ -206,8 +215,7 @@ def _draw_courses(
 
 def _words(last: xr.DataArray, place: tuple[int, ...]) -> str:
     if "setting" in last.dims:
-        names = [str(n) for n, c in last.coords.items() if c.dims == ("setting",)]
-        parts = {n: np.asarray(last[n])[place[0]] for n in names if n != "setting"}
+        parts = {n: np.asarray(last[n])[place[0]] for n in _names_of_settings(last)}
     else:
         named = zip(last.dims, place, strict=True)
         parts = {str(n): np.asarray(last[n])[k] for n, k in named if last.sizes[n] > 1}

@@ -44,7 +44,7 @@ class Matrices(NamedTuple):
     across: Kernels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Part:
     """The training images with themselves, or the held-out images with them.
 
@@ -137,17 +137,13 @@ class KernelBlocks:
         place = self.place
         if place is not None:
             clear_leftovers(place)
-        found: list[dict[Tile, Kernels]] = []
-        lacking: list[tuple[int, Tile]] = []
         # Read first, so that the fraction told is of what has to be computed.
-        for part in self._parts:
-            kept = {tile: _read(place, part, tile) for tile in part.tiling.tiles()}
-            lacking += [(len(found), tile) for tile, block in kept.items() if block is None]
-            found.append({tile: block for tile, block in kept.items() if block is not None})
-        total, done = sum(self._parts[k].tiling.pairs(tile) for k, tile in lacking), 0
-        for k, tile in lacking:
-            part = self._parts[k]
-            block = found[k][tile] = self._computed(part, tile)
+        kept = {(part, tile): _read(place, part, tile) for part, tile in self._blocks()}
+        found = {at: block for at, block in kept.items() if block is not None}
+        lacking = [at for at in kept if at not in found]
+        total, done = sum(part.tiling.pairs(tile) for part, tile in lacking), 0
+        for part, tile in lacking:
+            block = found[part, tile] = self._computed(part, tile)
             if place is not None:
                 write_block(part.file(place, tile), np.stack(block))
             done += part.tiling.pairs(tile)
@@ -155,8 +151,10 @@ class KernelBlocks:
                 progress(done / total)
         return Matrices(
             *(
-                part.together(blocks, self.dtype)
-                for part, blocks in zip(self._parts, found, strict=True)
+                part.together(
+                    {tile: block for (of, tile), block in found.items() if of is part}, self.dtype
+                )
+                for part in self._parts
             )
         )
 

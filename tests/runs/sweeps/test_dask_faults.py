@@ -1,15 +1,14 @@
 """Sweeps on Dask: workers killed at random, the scheduler killed and the command repeated."""
 
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from dask_processes import Scheduler
+from sweep_commands import start_sweep, stored_chunks, succeeds, sweep_words, wait_for_packs
 from sweep_toys import experiment, slow_down
-from worker_processes import PROCESSES, dying, environment, workers
+from worker_processes import PROCESSES, dying, workers
 
 import carnotlab as carnot
 from carnotlab.runs.executors.dask_cluster import DaskCluster
@@ -21,15 +20,6 @@ pytestmark = [
     pytest.mark.skipif(not PROCESSES.is_dir(), reason="listing processes needs /proc"),
 ]
 
-FILE = """
-import carnotlab as carnot
-TASK = carnot.GaussianRegression(inputs=4, samples=24)
-def experiment(lr: float) -> carnot.Experiment:
-    training = carnot.Training(
-        carnot.GradientDescent(lr), 7000, carnot.Minibatch(8), record=carnot.Evenly(3)
-    )
-    return carnot.Experiment(TASK, carnot.mlp(4, (8,), 1), training)
-"""
 ONE_CORE = {
     "OMP_NUM_THREADS": "1",
     "JAX_NUM_CPU_DEVICES": "1",
@@ -54,24 +44,13 @@ def scheduler(folder, cache):
 def command(tmp_path_factory):
     """A sweep of 400 members in packs of a second, undisturbed: how to start it, its bytes."""
     folder = tmp_path_factory.mktemp("command")
-    file = folder / "toy.py"
-    file.write_text(FILE)
-    cache = str(folder / "cache")
-    words = [sys.executable, "-m", "carnotlab.cli", "sweep", str(file), "lr=0.01..0.2:20"]
+    words, cache = sweep_words(folder, steps=7000), str(folder / "cache")
 
     def start(out, *more):
-        return subprocess.Popen(
-            [*words, "seeds=20", "--out", str(out), *more],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment() | {"CARNOT_CACHE": cache},
-        )
+        return start_sweep(words, out, *more, cache=cache)
 
-    whole = start(folder / "whole", "--jobs", "2")
-    _, err = whole.communicate(timeout=300)
-    assert whole.returncode == 0, err
-    return start, chunks(folder / "whole"), cache
+    succeeds(start(folder / "whole", "--jobs", "2"))
+    return start, stored_chunks(folder / "whole"), cache
 
 
 def test_the_scheduler_killed_and_the_command_repeated(command, tmp_path):
@@ -95,11 +74,9 @@ def test_the_scheduler_killed_and_the_command_repeated(command, tmp_path):
     kept = {file: file.stat().st_mtime_ns for file in out.rglob("finished/c/*")}
     assert 3 <= len(kept) < len([place for place in expected if "finished/c/" in place])
     with scheduler(tmp_path / "second", cache) as second:
-        process = start(out, "--scheduler", second.address)
-        shown, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
+        shown = succeeds(start(out, "--scheduler", second.address))
     assert "400 of 400 members done" in shown
-    assert chunks(out) == expected
+    assert stored_chunks(out) == expected
     assert all(file.stat().st_mtime_ns == stamp for file, stamp in kept.items())
 
 
@@ -129,18 +106,4 @@ def test_workers_killed_at_random(tmp_path, monkeypatch):
     result = carnot.run_sweep(sweep, out)
     assert result.tally.failures == {}
     assert result.dataset.identical(undisturbed.dataset)
-    assert chunks(out) == chunks(tmp_path / "undisturbed")
-
-
-def wait_for_packs(out, count, process):
-    began = time.monotonic()
-    while len(list(out.rglob("finished/c/[0-9]*"))) < count:
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() - began < 240
-        time.sleep(0.05)
-
-
-def chunks(out):
-    """Return the content of every chunk by its place."""
-    files = [file for file in out.rglob("c/*") if file.is_file()]
-    return {file.relative_to(out).as_posix(): file.read_bytes() for file in files}
+    assert stored_chunks(out) == stored_chunks(tmp_path / "undisturbed")

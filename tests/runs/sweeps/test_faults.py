@@ -4,15 +4,13 @@ import errno
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import environment
+from sweep_commands import start_sweep, stored_chunks, succeeds, sweep_words, wait_for_packs
 from sweep_toys import experiment, slow_down
 from worker_processes import dying, workers
 
@@ -23,7 +21,6 @@ from carnotlab.runs.sweeps import carry_out, chunks, packs
 from carnotlab.runs.sweeps.archive import Archive
 from carnotlab.runs.sweeps.packs import plan_sweep
 
-SETTINGS = "lr=0.01..0.2:20"
 STEPS = 7000
 """A member then takes some 35 ms, and 32 of them make a pack."""
 
@@ -133,36 +130,17 @@ def test_workers_killed_at_random(several, undisturbed, tmp_path):
     assert result.dataset.identical(undisturbed.dataset)
 
 
-FILE = """
-import carnotlab as carnot
-TASK = carnot.GaussianRegression(inputs=4, samples=24)
-def experiment(lr: float, width: int = 48) -> carnot.Experiment:
-    training = carnot.Training(
-        carnot.GradientDescent(lr), {steps}, carnot.Minibatch(8), record=carnot.Evenly(3)
-    )
-    return carnot.Experiment(TASK, carnot.mlp(4, (width,), 1), training)
-"""
-
-
 @pytest.fixture(scope="module")
 def command(tmp_path_factory):
     """The command line of a sweep of 400 members in packs of a second, and its undisturbed bits."""
     folder = tmp_path_factory.mktemp("command")
-    file = folder / "toy.py"
-    file.write_text(FILE.format(steps=STEPS))
-    words = [sys.executable, "-m", "carnotlab.cli", "sweep", str(file), SETTINGS, "seeds=20"]
-    env = environment(CARNOT_CACHE=str(folder / "cache"))
+    words = sweep_words(folder, steps=STEPS, width=48)
 
     def start(out, *more):
-        return subprocess.Popen(
-            [*words, "--out", str(out), *more],
-            env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,
-        )  # fmt: skip
+        return start_sweep(words, out, *more, cache=folder / "cache")
 
-    whole = start(folder / "whole", "--jobs", "2")
-    _succeeds(whole)
-    return start, _bytes(folder / "whole")
+    succeeds(start(folder / "whole", "--jobs", "2"))
+    return start, stored_chunks(folder / "whole")
 
 
 @pytest.mark.slow
@@ -174,15 +152,14 @@ def test_the_whole_process_killed(command, tmp_path, place):
     more = [] if place is None else [place]
     for kills in range(2):
         process = start(tmp_path, *more)
-        _wait_for_packs(tmp_path, 3 * (kills + 1), process)
+        wait_for_packs(tmp_path, 3 * (kills + 1), process)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
         time.sleep(2)  # for workers in sessions of their own to notice
     kept = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("finished/c/*")}
     assert len(kept) >= 6
-    last = start(tmp_path, *more)
-    _succeeds(last)
-    assert _bytes(tmp_path) == expected
+    succeeds(start(tmp_path, *more))
+    assert stored_chunks(tmp_path) == expected
     assert all(file.stat().st_mtime_ns == stamp for file, stamp in kept.items())
 
 
@@ -190,7 +167,7 @@ def test_the_whole_process_killed(command, tmp_path, place):
 def test_control_c_once_finishes_what_is_in_hand(command, tmp_path):
     start, expected = command
     process = start(tmp_path, "--jobs", "2")
-    _wait_for_packs(tmp_path, 2, process)
+    wait_for_packs(tmp_path, 2, process)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 3
@@ -199,16 +176,15 @@ def test_control_c_once_finishes_what_is_in_hand(command, tmp_path):
     assert "missing" in out
     done = len(list(tmp_path.rglob("finished/c/*")))
     assert 2 <= done < 13
-    last = start(tmp_path)
-    _succeeds(last)
-    assert _bytes(tmp_path) == expected
+    succeeds(start(tmp_path))
+    assert stored_chunks(tmp_path) == expected
 
 
 @pytest.mark.slow
 def test_control_c_twice_leaves_at_once(command, tmp_path):
     start, expected = command
     process = start(tmp_path, "--jobs", "2")
-    _wait_for_packs(tmp_path, 2, process)
+    wait_for_packs(tmp_path, 2, process)
     os.killpg(process.pid, signal.SIGINT)
     time.sleep(0.2)
     began = time.monotonic()
@@ -217,9 +193,8 @@ def test_control_c_twice_leaves_at_once(command, tmp_path):
     assert time.monotonic() - began < 5
     assert process.returncode == 3
     assert "resume with: carnot sweep" in err
-    last = start(tmp_path)
-    _succeeds(last)
-    assert _bytes(tmp_path) == expected
+    succeeds(start(tmp_path))
+    assert stored_chunks(tmp_path) == expected
 
 
 def _redone_only_what_was_missing(sweep, plan, out, kept, undisturbed):
@@ -232,26 +207,3 @@ def _redone_only_what_was_missing(sweep, plan, out, kept, undisturbed):
     assert result.tally.done == result.tally.members == 400
     assert result.dataset.identical(undisturbed.dataset)
     assert [file.stat().st_mtime_ns for file in files] == stamps
-
-
-def _succeeds(process):
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, out + err
-
-
-def _wait_for_packs(out, count, process):
-    began = time.monotonic()
-    while len(list(out.rglob("finished/c/[0-9]*"))) < count:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() - began < 240
-        time.sleep(0.05)
-
-
-def _bytes(out):
-    """Return the content of every chunk by its place."""
-    (root,) = (out / "sweeps").iterdir()
-    return {
-        file.relative_to(root).as_posix(): file.read_bytes()
-        for file in root.rglob("c/*")
-        if file.is_file()
-    }

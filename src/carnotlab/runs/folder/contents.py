@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from carnotlab.core.errors import InputError, require
+from carnotlab.runs.entries import STORE
 from carnotlab.runs.folder.blocks import FOLDER as BLOCKS
 from carnotlab.runs.folder.blocks import KernelBlockFolders
-from carnotlab.runs.folder.entries import STORE, Entries
+from carnotlab.runs.folder.entries import Entries
 from carnotlab.runs.folder.held import Held, Kind
 from carnotlab.runs.folder.studies import Studies
 from carnotlab.runs.folder.sweeps import FOLDER as SWEEPS

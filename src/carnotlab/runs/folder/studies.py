@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from carnotlab.core.errors import InputError
-from carnotlab.runs.entries import SUFFIX
-from carnotlab.runs.folder.entries import STORE, Entries, groups_of, held
+from carnotlab.runs.entries import STORE, SUFFIX
+from carnotlab.runs.folder.entries import Entries, groups_of, held
 from carnotlab.runs.folder.held import Fault, Held, Kind, Labels, State
 from carnotlab.runs.folder.present_code import age_of
 from carnotlab.runs.folder.quantities import quantities_in

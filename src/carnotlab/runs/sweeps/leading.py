@@ -22,6 +22,17 @@ class Leader(NamedTuple):
     course: Array
 
 
+def losses(values: Array, unit: str) -> Array:
+    """Return what is smallest where values of a unit are best; infinite where they are not finite.
+
+    Fractions are best large, like the share answered right; everything else is best small.
+
+    >>> losses(np.array([0.5, np.nan]), "fraction"), losses(np.array([0.5, np.nan]), "1")
+    (array([-0.5,  inf]), array([0.5, inf]))
+    """
+    return np.where(np.isfinite(values), -values if unit == "fraction" else values, np.inf)
+
+
 class Ranking:
     """Settings by the mean, over members done, of the first measure at the end.
 
@@ -34,7 +45,7 @@ class Ranking:
         layout = archive.layout
         self.name, variable = next(iter(layout.variables.items()))
         self.ranks = len(variable.shape) == 1
-        self.larger_is_better = variable.unit == "fraction"
+        self._unit = variable.unit
         self._archive = archive
         times = variable.shape[0] if self.ranks else 1
         self._count = np.zeros(layout.settings, int)
@@ -68,8 +79,7 @@ class Ranking:
             means = last.sum(0) / n
             spread = np.sqrt(np.maximum((last**2).sum(0) / n - means**2, 0.0))
             errors = spread / np.sqrt(np.maximum(n - 1, 1))
-        losses = -means if self.larger_is_better else means
-        order = np.argsort(np.where(np.isfinite(losses), losses, np.inf), kind="stable")[:count]
+        order = np.argsort(losses(means, self._unit), kind="stable")[:count]
         return [
             Leader(
                 int(started[at]),
