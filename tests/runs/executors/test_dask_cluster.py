@@ -1,7 +1,9 @@
 """A Dask cluster: workers killed, schedulers lost or frozen, folders that are not shared."""
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -18,6 +20,7 @@ from carnotlab.runs.executors.base import Failed
 from carnotlab.runs.executors.dask_cluster import DaskCluster
 from carnotlab.runs.executors.dask_connection import SchedulerLostError
 
+dask = pytest.importorskip("dask")
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(not PROCESSES.is_dir(), reason="listing processes needs /proc")
 
@@ -189,3 +192,57 @@ def test_deaths_and_interrupts_of_workers_say_nothing_on_the_terminal(tmp_path):
     assert len(rest.splitlines()) == 18
     assert second in both
     assert {*both} - {second} <= {*map(int, rest.split())}  # interrupted, the other one went on
+
+
+def certificates(certificate, key):
+    """What a client's configuration says of a certificate that is its own authority."""
+    tls = "distributed.comm.tls"
+    return {
+        f"{tls}.ca-file": certificate, f"{tls}.client.cert": certificate, f"{tls}.client.key": key,
+    }  # fmt: skip
+
+
+def test_an_encrypted_scheduler_asks_for_certificates():
+    with pytest.raises(InputError, match=r"tls://127.0.0.1:1' with no certificates.*ca-file"):
+        DaskCluster("tls://127.0.0.1:1")
+
+
+def test_certificates_that_are_not_there_are_told(tmp_path):
+    with (
+        dask.config.set(certificates(str(tmp_path / "none.pem"), str(tmp_path / "none.pem"))),
+        pytest.raises(InputError, match=r"certificates that cannot be used \(.*No such file"),
+    ):
+        DaskCluster("tls://127.0.0.1:1")
+
+
+CERTIFICATE = (
+    "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="making a certificate needs openssl")
+def test_items_on_an_encrypted_scheduler(tmp_path):
+    key, certificate = (str(tmp_path / name) for name in ("key.pem", "certificate.pem"))
+    command = [*CERTIFICATE, "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    tls = {"ca-file": certificate}
+    tls |= {who: {"cert": certificate, "key": key} for who in ("scheduler", "worker", "client")}
+    # As an administrator would write it down for all of them.
+    (tmp_path / "tls.json").write_text(
+        json.dumps({"distributed": {"comm": {"default-scheme": "tls", "tls": tls}}})
+    )
+    scheduler = Scheduler(tmp_path, DASK_CONFIG=str(tmp_path / "tls.json"))
+    try:
+        scheduler.add_worker()
+        assert scheduler.address.startswith("tls://")
+        with (
+            dask.config.set(certificates(certificate, key)),
+            DaskCluster(scheduler.address) as executor,
+        ):
+            found = {each.index: each.value for each in executor.run(toy_work.square, range(20))}
+        assert found == {k: k * k for k in range(20)}
+        with pytest.raises(InputError, match="no certificates"):
+            DaskCluster(scheduler.address)
+    finally:
+        scheduler.end()

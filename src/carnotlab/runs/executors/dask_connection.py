@@ -120,6 +120,7 @@ class DaskConnection:
     @contextmanager
     def _connected(self, address: str) -> Generator[Any]:
         if self.cluster is None:
+            self._require_certificates(address)
             _await_answer(address)
         try:
             client = within(
@@ -134,6 +135,20 @@ class DaskConnection:
             yield client
         finally:
             _close(client, CONNECT)
+
+    def _require_certificates(self, address: str) -> None:
+        """Refuse an encrypted connection for which Dask was given no certificates.
+
+        Dask's client would find that out too late to be closed again in silence.
+        """
+        if urlsplit(address).scheme != "tls":
+            return
+        try:
+            context = self._distributed.Security().get_connection_args("client")["ssl_context"]
+        except OSError as error:
+            raise _uncertified(address, f"certificates that cannot be used ({error})") from error
+        if context is None:
+            raise _uncertified(address, "no certificates")
 
     def _wait_for_worker(self) -> None:
         until = time.monotonic() + FIRST_WORKER
@@ -175,6 +190,14 @@ def _await_answer(address: str) -> None:
             if time.monotonic() > until:
                 raise _unanswered(address, error) from error
         time.sleep(0.1)
+
+
+def _uncertified(address: str, lack: str) -> InputError:
+    return InputError(
+        f"the scheduler '{address}' with {lack}",
+        "the certificates that its scheduler and workers trust",
+        "name them in Dask's configuration: distributed.comm.tls.ca-file, client.cert, client.key",
+    )
 
 
 def _unanswered(address: str, error: Exception) -> InputError:
