@@ -149,3 +149,26 @@ def test_the_tree_holds_labelled_plain_data(result):
     assert set(tree.children) == {"prediction", "observation", "checks"}
     assert tree["observation/mode_strength"].attrs["units"] == "1"
     assert json.dumps(tree["checks"].attrs)
+
+
+def test_a_mean_over_what_was_read_is_that_over_what_was_computed(tmp_path):
+    """Sums over arrays of the same numbers round otherwise where these lie in another order."""
+    random = np.random.default_rng(0)
+    across = np.asfortranarray(random.normal(size=(37, 53, 11)))
+    assert (
+        np.mean(across, axis=(0, 1)).tobytes()
+        != np.mean(np.ascontiguousarray(across), axis=(0, 1)).tobytes()
+    )  # else there is nothing to test
+    data = xr.Dataset({"u": (("seed", "time", "mode"), across, {"units": "1"})})
+    result = RunResult(data, data.rename(u="v"), (), 0.0)
+    store = Store(tmp_path)
+    store.save("k", result.to_xarray())
+    read = RunResult.from_xarray(store.load("k"))
+    for one, other in (
+        (result.prediction["u"], read.prediction["u"]),
+        (result.observation["v"], read.observation["v"]),
+    ):
+        assert np.mean(one.values, axis=(0, 1)).tobytes() == np.mean(
+            other.values, axis=(0, 1)
+        ).tobytes()  # fmt: skip
+        assert one.attrs == {"units": "1"}

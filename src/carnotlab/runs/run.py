@@ -110,7 +110,8 @@ class Run(Computable):
 class RunResult:
     """What a run found: labelled arrays on both sides, checks, and how long it took.
 
-    ``cached`` says that it was read from a store rather than computed.
+    ``cached`` says that it was read from a store rather than computed. Arrays lie in memory as a
+    store gives them back, so that errors found from them round alike whether it was or not.
     """
 
     prediction: xr.Dataset
@@ -118,6 +119,10 @@ class RunResult:
     checks: tuple[Check, ...]
     seconds: float
     cached: bool = False
+
+    def __post_init__(self) -> None:
+        for side in ("prediction", "observation"):
+            object.__setattr__(self, side, _in_row_order(getattr(self, side)))
 
     def to_xarray(self) -> xr.DataTree:
         """Return everything as one labelled tree: prediction, observation, checks."""
@@ -149,6 +154,16 @@ class RunResult:
         )
         seconds = float(table.attrs["seconds"])
         return cls(parts["prediction"], parts["observation"], checks, seconds, cached=True)
+
+
+def _in_row_order(data: xr.Dataset) -> xr.Dataset:
+    """Return a dataset whose arrays are in row-major order: sums over others may round otherwise."""
+    moved = {
+        name: array.copy(data=np.ascontiguousarray(array.values))
+        for name, array in data.data_vars.items()
+        if not array.values.flags.c_contiguous
+    }
+    return data.assign(moved) if moved else data
 
 
 def execute(
