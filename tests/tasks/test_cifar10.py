@@ -61,6 +61,20 @@ def test_smaller_subsets_are_balanced_prefixes_with_the_same_held_out_images(mad
         np.testing.assert_array_equal(small.test.x, large.test.x)
 
 
+def test_chosen_classes_are_counted_in_the_order_given_and_scaled_as_the_whole_archive(made):
+    _, x, y = made
+    task = ImageSubset(made[0], per_class=6, held_out=6, classes=(2, 0))
+    (train, test), data = origin(task, made)
+    assert task.output_size == 2
+    assert sorted(train.tolist()) == np.flatnonzero(y[:18] != 1).tolist()
+    assert sorted(test.tolist()) == (18 + np.flatnonzero(y[18:] != 1)).tolist()
+    values = x[:18].astype(float)
+    scaled = (x - values.mean((0, 1, 2))) / values.std((0, 1, 2))
+    for places, batch in ((train, data.train), (test, data.test)):
+        np.testing.assert_allclose(batch.x, scaled[places], rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(np.argmax(batch.y, axis=1), np.where(y[places] == 2, 0, 1))
+
+
 def test_seeds_draw_other_images(made):
     path = made[0]
     first, second = (origin(ImageSubset(path, 2, 5, seed=s), made)[0] for s in (0, 1))
@@ -115,6 +129,10 @@ def test_the_description_follows_the_content_and_not_the_folder(tmp_path):
         ({"held_out": 10}, "at most the 9"),
         ({"side": 3}, "a divisor"),
         ({"seed": -1}, "seed"),
+        ({"classes": (0, 3)}, "different ones of 0 to 2"),
+        ({"classes": (1, 1)}, "different ones of 0 to 2"),
+        ({"classes": (1,)}, "two or more"),
+        ({"classes": (0, 1), "held_out": 7}, "at most the 6"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(made, changes, message):

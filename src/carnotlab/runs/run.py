@@ -157,7 +157,7 @@ class RunResult:
 
 
 def _in_row_order(data: xr.Dataset) -> xr.Dataset:
-    """Return a dataset whose arrays are in row-major order: sums over others may round otherwise."""
+    """Return a dataset whose arrays are in row-major order: sums over others round otherwise."""
     moved = {
         name: array.copy(data=np.ascontiguousarray(array.values))
         for name, array in data.data_vars.items()

@@ -38,15 +38,16 @@ class ImageSubset(Task):
     Fashion-MNIST saved so, or your own. ``seed`` draws training images in rounds of one of each
     class (`balanced_order`: a smaller subset is a prefix of a larger one), and ``held_out`` of the
     test images. ``side`` averages blocks of pixels down to that many along each axis; ``shuffle``
-    is the seed of one permutation of pixels in all images. Each channel is brought to mean 0 and
+    is the seed of one permutation of pixels in all images. ``classes`` keeps only these, counted
+    from 0, in this order of outputs. Each channel is brought to mean 0 and
     variance 1 with the statistics of all images in ``x_train``, whatever the subset. Targets are
     one-hot.
 
     The description holds the SHA-256 of the file: results follow its content.
 
     Raises:
-        InputError: for a file that is no such archive, more images than there are, or a ``side``
-            that does not divide the images.
+        InputError: for a file that is no such archive, more images than there are, classes that it
+            does not have, or a ``side`` that does not divide the images.
     """
 
     path: str
@@ -55,6 +56,7 @@ class ImageSubset(Task):
     side: int | None = None
     shuffle: int | None = None
     seed: int = 0
+    classes: tuple[int, ...] | None = None
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +65,7 @@ class ImageSubset(Task):
         require_whole("seed", self.seed, 0)
         object.__setattr__(self, "path", resolved(self.path))
         object.__setattr__(self, "sha256", file_digest(self.path))
-        archive = image_archive(self.path, self.sha256)
+        archive = self._archive
         rarest = int(np.bincount(archive.y_train).min())
         require(
             self.per_class <= rarest,
@@ -91,12 +93,17 @@ class ImageSubset(Task):
     @property
     def output_size(self) -> int:
         """Number of classes."""
-        return len(image_archive(self.path, self.sha256).names)
+        return len(self._archive.names)
 
     @property
     def is_classification(self) -> bool:
         """Targets are one-hot classes."""
         return True
+
+    @property
+    def _archive(self) -> "ImageArchive":
+        """The archive, or what of it is of the chosen classes."""
+        return chosen_classes(self.path, self.sha256, self.classes)
 
     def data(self) -> Data:
         """Return the images drawn, read-only float64."""
@@ -143,6 +150,35 @@ def image_archive(path: str, sha256: str) -> ImageArchive:
     return ImageArchive(raw.x, codes[: len(raw.y)], x_test, codes[len(raw.y) :], names)
 
 
+@lru_cache(maxsize=2)
+def chosen_classes(path: str, sha256: str, classes: tuple[int, ...] | None) -> ImageArchive:
+    """Return the images of some classes alone, counted anew in the order given.
+
+    Raises:
+        InputError: for fewer than two classes, the same one twice, or one that is not there.
+    """
+    whole = image_archive(path, sha256)
+    if classes is None:
+        return whole
+    count = len(whole.names)
+    require(
+        len(set(classes)) == len(classes) >= 2 and set(classes) <= set(range(count)),
+        f"classes = {classes!r} of '{path}'",
+        f"two or more different ones of 0 to {count - 1}",
+        "try (0, 1)",
+    )
+    anew = np.full(count, -1)
+    anew[list(classes)] = np.arange(len(classes))
+    train, test = (np.flatnonzero(anew[y] >= 0) for y in (whole.y_train, whole.y_test))
+    return ImageArchive(
+        whole.x_train[train],
+        anew[whole.y_train[train]],
+        whole.x_test[test],
+        anew[whole.y_test[test]],
+        tuple(whole.names[k] for k in classes),
+    )
+
+
 def _require_images(images: np.ndarray[Any, Any], name: str, path: str) -> None:
     require(
         images.dtype.kind in "uif" and images.ndim in (3, 4) and len(images) > 0,
@@ -179,7 +215,7 @@ def resized(
 
 @lru_cache(maxsize=8)
 def _data(task: ImageSubset) -> Data:
-    archive = image_archive(task.path, task.sha256)
+    archive = chosen_classes(task.path, task.sha256, task.classes)
     classes = len(archive.names)
     train = balanced_order(
         archive.y_train, task.per_class, classes=classes, seed=task.seed, purpose="training images"

@@ -1,11 +1,23 @@
 """The four studies at reduced settings: tests within their tolerances, controls beyond."""
 
+import numpy as np
 import pytest
 
+from carnotlab.experiment.losses import SquaredError
+from carnotlab.studies.double_descent.curves import curves
 from carnotlab.studies.double_descent.double_descent_in_samples import DoubleDescentInSamples
 from carnotlab.studies.double_descent.double_descent_in_time import DoubleDescentInTime
 from carnotlab.studies.double_descent.double_descent_in_width import DoubleDescentInWidth
 from carnotlab.studies.double_descent.double_descent_removed import DoubleDescentRemoved
+from carnotlab.studies.double_descent.image_data import two_classes
+from carnotlab.studies.double_descent.judging import (
+    CLEAN,
+    NETWORKS,
+    PAIR,
+    Thresholds,
+    judgements_of,
+)
+from carnotlab.studies.double_descent.network_curve import NetworkCurve
 from carnotlab.studies.running import resolve, run_study
 from carnotlab.studies.style import style
 
@@ -43,3 +55,35 @@ def test_images_that_are_not_there_are_named(monkeypatch, tmp_path) -> None:
     study = DoubleDescentInWidth()
     _, skipped = study.arms(resolve(study, "smoke", changes))
     assert "mnist_20k_5k" in " ".join(skipped)
+
+
+def test_two_classes_are_asked_for_a_peak_in_samples_and_ten_for_no_gain() -> None:
+    thresholds = Thresholds(60, 120, 300)
+    labels = [NETWORKS.format(name) for name in ("some", PAIR.format("some"))]
+    ten, two = (judgements_of(each, thresholds, rising=True, fall=True) for each in labels)
+    names = [[each.tolerance.quantity.name for each in found] for found in (ten, two)]
+    assert names[0] == ["gain_of_samples", "end_over_peak", "gain_of_samples"]
+    assert names[1] == ["trough_over_peak", "end_over_peak", "trough_over_peak"]
+    clean = CLEAN.format(PAIR.format("some"))
+    (control,) = judgements_of(clean, thresholds, rising=True, fall=True)
+    assert control.role == two[2].role == "control"
+    assert control.tolerance == two[0].tolerance
+    assert control.arms == (clean, labels[1])
+
+
+@pytest.mark.slow
+def test_two_classes_have_a_peak_in_samples_with_wrong_labels_alone() -> None:
+    tasks, skipped = two_classes(("mnist_20k_5k",), 640, 800)
+    if skipped:
+        pytest.skip(skipped[0])
+    noisy, clean = (
+        NetworkCurve(
+            tasks["mnist_20k_5k"], "samples", (20, 40, 80, 640), 48, share, steps=3000,
+            loss=SquaredError(),
+        )
+        for share in (0.1, 0.0)
+    )  # fmt: skip
+    error, right = (curves(each.compute()).mean(axis=0) for each in (noisy, clean))
+    assert min(error[:2]) < 0.95 * error[2]
+    assert error[3] < 0.6 * error[2]
+    assert (np.diff(right) < 0.0).all()

@@ -1,5 +1,6 @@
 """Images that the studies run on: digits always, MNIST or Fashion-MNIST where a file is given."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from carnotlab.studies.data_folder import find_data, not_found
@@ -9,6 +10,18 @@ from carnotlab.tasks.digits import Digits
 SIDE = 7
 """Pixels along a side to which the larger images are averaged: as few as those of digits, so that
 thresholds compare and a sweep takes minutes."""
+
+
+def two_classes(
+    names: tuple[str, ...], samples: int, held_out: int
+) -> tuple[dict[str, ImageSubset], tuple[str, ...]]:
+    """Return the first two classes of archives in the data folder by name, and what is skipped."""
+    found, skipped = image_tasks(names, 1, held_out, None)
+    return {
+        name: replace(task, per_class=-(-samples // 2), classes=(0, 1))
+        for name, task in found.items()
+        if isinstance(task, ImageSubset)
+    }, skipped
 
 
 def image_tasks(

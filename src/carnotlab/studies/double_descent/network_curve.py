@@ -1,7 +1,7 @@
 """Networks of growing width, or on growing samples, trained on images with wrong labels."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from carnotlab.core.assumptions import Check
 from carnotlab.core.data import Batch, Data
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
-from carnotlab.experiment.losses import CrossEntropy
+from carnotlab.experiment.losses import CrossEntropy, Loss
 from carnotlab.experiment.rules import Adam
 from carnotlab.experiment.times import Logarithmically
 from carnotlab.experiment.training import Training
@@ -73,9 +73,9 @@ class NetworkCurve(Computable):
 
     A seed draws images, wrong labels (a share ``label_noise``) and weights. ``axis`` says what
     ``sizes`` are: units, the samples those of ``task``; or samples, the units ``width``. Adam on
-    the cross-entropy of full batches at ``rate``. The regularized error is that at the step at
-    which validation samples, as noisy as those of training, have the least error. Test labels are
-    clean. ``decay`` is weight decay.
+    the ``loss`` of full batches at ``rate``, the cross-entropy unless given. The regularized error
+    is that at the step at which validation samples, as noisy as those of training, have the least
+    error. Test labels are clean. ``decay`` is weight decay.
     """
 
     task: Digits | ImageSubset
@@ -89,6 +89,7 @@ class NetworkCurve(Computable):
     decay: float = 0.0
     records: int = 24
     growth: int = 2
+    loss: Loss = field(default_factory=CrossEntropy)
 
     @property
     def key(self) -> str:
@@ -106,7 +107,7 @@ class NetworkCurve(Computable):
         return Training(
             Adam(self.rate),
             self.steps,
-            loss=CrossEntropy(),
+            loss=self.loss,
             weight_decay=self.decay,
             record=Logarithmically(self.records, first=4.0),
         )
