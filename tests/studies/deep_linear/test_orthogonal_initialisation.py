@@ -28,12 +28,14 @@ def result():
     return run_study(OrthogonalInitialisation(), "smoke", CHANGES)
 
 
+@pytest.mark.slow
 def test_tests_agree_and_controls_do_not(result):
     wrong = [(v.arm, v.quantity, v.error, v.interval) for v in result.verdicts if not v.as_expected]
     assert not wrong
     assert {v.role for v in result.verdicts} == {"test", "control"}
 
 
+@pytest.mark.slow
 def test_signs_of_determinants_stay_as_they_start(result):
     run = result.results["square task, depth 4"]
     signs = observed(run, DETERMINANT)
@@ -45,6 +47,7 @@ def test_signs_of_determinants_stay_as_they_start(result):
     assert (observed(wide, DETERMINANT) == 0.0).all()
 
 
+@pytest.mark.slow
 def test_two_layers_leave_the_saddle_and_change_their_sign(result):
     """The saddle is strict there, and finite steps break the balance that keeps the sign."""
     run = result.results["square task, depth 2"]
@@ -95,5 +98,6 @@ def test_three_layers_leave_the_saddle_after_steps_of_the_power_of_minus_half_th
     assert np.polyfit(np.log(rates), np.log(steps), 1)[0] == pytest.approx(-1.5, abs=0.2)
 
 
+@pytest.mark.slow
 def test_figure(result):
     assert isinstance(result.plot(), Figure)

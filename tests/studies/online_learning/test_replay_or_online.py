@@ -23,6 +23,7 @@ def quick():
     return run_study(ReplayOrOnline(), "smoke", QUICK)
 
 
+@pytest.mark.slow
 def test_tests_agree_and_controls_do_not(quick):
     for verdict in quick.verdicts:
         if verdict.role == "test" and verdict.quantity == "excess_by_reliability":
@@ -32,6 +33,7 @@ def test_tests_agree_and_controls_do_not(quick):
         assert beyond == (verdict.role == "control"), (verdict.arm, verdict.error)
 
 
+@pytest.mark.slow
 def test_the_figure_and_the_table_are_there(quick, tmp_path):
     with style("dark"):
         quick.plot().savefig(tmp_path / "figure.png")
@@ -39,6 +41,7 @@ def test_the_figure_and_the_table_are_there(quick, tmp_path):
     assert quick.study.tables(quick)[0].row_count == 2
 
 
+@pytest.mark.slow
 def test_linear_baselines_stand_beside_the_digits(quick):
     run = quick.results[DIGITS]
     base = observed(run, BASELINE)

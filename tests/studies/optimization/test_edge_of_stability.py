@@ -24,6 +24,7 @@ def quick():
     return run_study(EdgeOfStability(), "smoke", changes)
 
 
+@pytest.mark.slow
 def test_rules_settle_at_their_limits_and_controls_do_not(quick):
     for verdict in quick.verdicts:
         beyond = verdict.error > verdict.tolerance
@@ -35,6 +36,7 @@ def test_rules_settle_at_their_limits_and_controls_do_not(quick):
     assert not reached["control: small rate"]
 
 
+@pytest.mark.slow
 def test_the_figure_and_the_table_are_there(quick, tmp_path):
     with style("dark"):
         quick.plot().savefig(tmp_path / "figure.png")
