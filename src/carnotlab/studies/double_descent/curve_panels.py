@@ -13,12 +13,16 @@ from carnotlab.studies.double_descent.curves import (
     CHOSEN_ERROR,
     TEST_ERROR,
     TRAIN_ERROR,
+    Curves,
     curves,
     sizes_of,
 )
 from carnotlab.studies.double_descent.peaks import rise
 from carnotlab.studies.study import Results
 from carnotlab.studies.style import LINES, draw_experiment, draw_theory, ink
+
+MANY = 16
+"""Seeds beyond which a band is the middle half of them: extremes of many would hide their mean."""
 
 
 def draw_curves(
@@ -34,7 +38,7 @@ def draw_curves(
     """Draw error over size with theory where there is one, baselines, and controls' test error."""
     sizes = sizes_of(result)
     for index, (quantity, label) in enumerate(shown):
-        draw_experiment(axes, sizes, curves(result, quantity), index, label)
+        _draw_seeds(axes, sizes, curves(result, quantity), index, label)
         if quantity.name in result.prediction:
             theory = np.asarray(result.prediction[quantity.name].values, dtype=np.float64)
             at = sizes
@@ -45,7 +49,7 @@ def draw_curves(
                 )
             draw_theory(axes, at, theory, index)
     for index, (control, label) in enumerate(controls, len(shown)):
-        draw_experiment(axes, sizes_of(control), curves(control), index, label)
+        _draw_seeds(axes, sizes_of(control), curves(control), index, label)
     if BASELINE.name in result.observation:
         for kind, value in zip(KINDS, _baseline(result), strict=True):
             dashes = LINES[2 + KINDS.index(kind)]
@@ -81,6 +85,12 @@ def curve_table(results: Results, title: str) -> Table:
         peak = f"{mean[place]:.3f} ({sizes[place]:g})"
         table.add_row(label, f"{ratio * mean[place]:.3f}", peak, f"{mean[-1]:.3f}", chosen, *linear)
     return table
+
+
+def _draw_seeds(
+    axes: Axes, sizes: Float[np.ndarray, " size"], members: Curves, index: int, label: str
+) -> None:
+    draw_experiment(axes, sizes, members, index, label, middle_half=len(members) > MANY)
 
 
 def _baseline(result: RunResult) -> Float[np.ndarray, " kind"]:
