@@ -39,9 +39,8 @@ class ImageSubset(Task):
     class (`balanced_order`: a smaller subset is a prefix of a larger one), and ``held_out`` of the
     test images. ``side`` averages blocks of pixels down to that many along each axis; ``shuffle``
     is the seed of one permutation of pixels in all images. ``classes`` keeps only these, counted
-    from 0, in this order of outputs. Each channel is brought to mean 0 and
-    variance 1 with the statistics of all images in ``x_train``, whatever the subset. Targets are
-    one-hot.
+    from 0, in this order of outputs. Each channel is brought to mean 0 and variance 1 with the
+    statistics of all images in ``x_train``, whatever the subset. Targets are one-hot.
 
     The description holds the SHA-256 of the file: results follow its content.
 

@@ -9,7 +9,7 @@ from carnotlab.studies.double_descent.double_descent_in_samples import DoubleDes
 from carnotlab.studies.double_descent.double_descent_in_time import DoubleDescentInTime
 from carnotlab.studies.double_descent.double_descent_in_width import DoubleDescentInWidth
 from carnotlab.studies.double_descent.double_descent_removed import DoubleDescentRemoved
-from carnotlab.studies.double_descent.image_data import two_classes
+from carnotlab.studies.double_descent.image_data import image_tasks
 from carnotlab.studies.double_descent.judging import (
     CLEAN,
     NETWORKS,
@@ -73,7 +73,7 @@ def test_two_classes_are_asked_for_a_peak_in_samples_and_ten_for_no_gain() -> No
 
 @pytest.mark.slow
 def test_two_classes_have_a_peak_in_samples_with_wrong_labels_alone() -> None:
-    tasks, skipped = two_classes(("mnist_20k_5k",), 640, 800)
+    tasks, skipped = image_tasks(("mnist_20k_5k",), 640, 800, classes=(0, 1))
     if skipped:
         pytest.skip(skipped[0])
     noisy, clean = (

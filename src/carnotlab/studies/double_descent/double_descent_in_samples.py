@@ -1,5 +1,6 @@
 """Can more samples make a model worse, and at which number of them?"""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from matplotlib.figure import Figure
@@ -8,7 +9,7 @@ from rich.table import Table
 from carnotlab.experiment.losses import SquaredError
 from carnotlab.studies.double_descent.curve_panels import curve_table, draw_curves
 from carnotlab.studies.double_descent.feature_curve import FeatureCurve
-from carnotlab.studies.double_descent.image_data import image_tasks, two_classes
+from carnotlab.studies.double_descent.image_data import image_tasks
 from carnotlab.studies.double_descent.judging import (
     CLEAN,
     FEATURES,
@@ -100,7 +101,8 @@ class DoubleDescentInSamples(Study):
         own = InSamplesSettings.of(settings)
         most = max(own.feature_samples)
         few, skipped = image_tasks(own.images, most, own.held_out, own.data)
-        tasks, missing = image_tasks(own.networks, max(own.samples), own.held_out, None)
+        tasks, missing = image_tasks(own.networks, max(own.samples), own.held_out)
+        pairs, lacking = image_tasks(own.pairs, max(own.pair_samples), own.held_out, classes=(0, 1))
         arms = arms_with_theory(own, "samples", own.linear_samples, "samples")
         for name, task in few.items():
             curve = FeatureCurve(
@@ -108,33 +110,30 @@ class DoubleDescentInSamples(Study):
             )
             arms.append(Arm(FEATURES.format(name), curve))
         for name, task in tasks.items():
-            for label, noise in ((NETWORKS, own.label_noise), (CLEAN, 0.0)):
-                curve = NetworkCurve(
-                    task,
-                    "samples",
-                    own.samples,
-                    own.seeds,
-                    noise,
-                    own.width,
-                    steps=own.steps,
-                    rate=own.rate,
-                )
-                arms.append(Arm(label.format(name), curve))
-        pairs, _ = two_classes(own.pairs, max(own.pair_samples), own.held_out)
+            curve = NetworkCurve(
+                task,
+                "samples",
+                own.samples,
+                own.seeds,
+                own.label_noise,
+                own.width,
+                steps=own.steps,
+                rate=own.rate,
+            )
+            arms += _with_true_labels(name, curve)
         for name, task in pairs.items():
-            for label, noise in ((NETWORKS, own.pair_noise), (CLEAN, 0.0)):
-                curve = NetworkCurve(
-                    task,
-                    "samples",
-                    own.pair_samples,
-                    own.pair_seeds,
-                    noise,
-                    own.pair_width,
-                    steps=own.pair_steps,
-                    loss=SquaredError(),
-                )
-                arms.append(Arm(label.format(PAIR.format(name)), curve))
-        return tuple(arms), tuple(dict.fromkeys((*skipped, *missing)))
+            curve = NetworkCurve(
+                task,
+                "samples",
+                own.pair_samples,
+                own.pair_seeds,
+                own.pair_noise,
+                own.pair_width,
+                steps=own.pair_steps,
+                loss=SquaredError(),
+            )
+            arms += _with_true_labels(PAIR.format(name), curve)
+        return tuple(arms), tuple(dict.fromkeys((*skipped, *missing, *lacking)))
 
     def judgements(self, settings: Settings, labels: tuple[str, ...]) -> tuple[Judgement, ...]:
         """Judge courses against theory, and rise, fall and place of each peak."""
@@ -180,3 +179,9 @@ class DoubleDescentInSamples(Study):
             )
         headline(figure, "More samples hurt near as many samples as features (lines theory)")
         return figure
+
+
+def _with_true_labels(name: str, curve: NetworkCurve) -> tuple[Arm, Arm]:
+    """Return networks taught wrong labels, and the same on true ones as their control."""
+    clean = replace(curve, label_noise=0.0)
+    return Arm(NETWORKS.format(name), curve), Arm(CLEAN.format(name), clean)

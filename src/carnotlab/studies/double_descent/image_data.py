@@ -1,6 +1,5 @@
 """Images that the studies run on: digits always, MNIST or Fashion-MNIST where a file is given."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from carnotlab.studies.data_folder import find_data, not_found
@@ -12,44 +11,39 @@ SIDE = 7
 thresholds compare and a sweep takes minutes."""
 
 
-def two_classes(
-    names: tuple[str, ...], samples: int, held_out: int
-) -> tuple[dict[str, ImageSubset], tuple[str, ...]]:
-    """Return the first two classes of archives in the data folder by name, and what is skipped."""
-    found, skipped = image_tasks(names, 1, held_out, None)
-    return {
-        name: replace(task, per_class=-(-samples // 2), classes=(0, 1))
-        for name, task in found.items()
-        if isinstance(task, ImageSubset)
-    }, skipped
-
-
 def image_tasks(
-    names: tuple[str, ...], samples: int, held_out: int, data: str | None
+    names: tuple[str, ...],
+    samples: int,
+    held_out: int,
+    data: str | None = None,
+    classes: tuple[int, ...] | None = None,
 ) -> tuple[dict[str, Digits | ImageSubset], tuple[str, ...]]:
     """Return tasks by name, and in words what is skipped.
 
     ``names`` are ``digits`` or names of archives in the data folder; ``data`` a file of the
-    user's own beside them. Half of ``held_out`` is for validation.
+    user's own beside them. Half of ``held_out`` is for validation. ``classes`` keeps only these.
     """
     found: dict[str, Digits | ImageSubset] = {}
     skipped: list[str] = []
     for name in names:
         if name == "digits":
-            found[name] = Digits(samples, held_out)
+            found[name] = Digits(samples, held_out, classes=classes)
             continue
         path = find_data(f"{name}.npz")
         if path is None:
             skipped.append(not_found(f"{name}.npz", "such a file"))
         else:
-            found[name] = _subset(path, samples, held_out)
+            found[name] = _subset(path, samples, held_out, classes)
     if data is not None:
-        found[Path(data).stem] = _subset(Path(data), samples, held_out)
+        found[Path(data).stem] = _subset(Path(data), samples, held_out, classes)
     return found, tuple(skipped)
 
 
-def _subset(path: Path, samples: int, held_out: int) -> ImageSubset:
+def _subset(
+    path: Path, samples: int, held_out: int, classes: tuple[int, ...] | None
+) -> ImageSubset:
     """Return a subset of an archive with as many samples, averaged to a smaller side if larger."""
-    whole = ImageSubset(str(path))
+    whole = ImageSubset(str(path), classes=classes)
     side = SIDE if whole.input_shape[0] % SIDE == 0 and whole.input_shape[0] > SIDE else None
-    return ImageSubset(str(path), -(-samples // whole.output_size), held_out, side)
+    per_class = -(-samples // whole.output_size)
+    return ImageSubset(str(path), per_class, held_out, side, classes=classes)

@@ -91,16 +91,11 @@ def judgements_of(
             of(RISE, _rise_regularized, RIDGE.format(name)),
         ]
     name = name_in(label, NETWORKS)
+    rise = SLIGHT_RISE if rising else RISE
     if name is not None:
         if not fall:
             return [of(RISE, _rise)]
-        if rising and name_in(name, PAIR) is not None:
-            return [
-                of(SLIGHT_RISE, _rise),
-                of(FALL, _fall),
-                of(SLIGHT_RISE, _rise_regularized, STOPPED.format(name)),
-            ]
-        if rising:
+        if _peak_hides(name, rising):
             # In samples a peak hides in the fall that samples bring: what is left of it is that
             # they bring none while they can be fitted, but do to a network that is stopped in time.
             return [
@@ -109,13 +104,13 @@ def judgements_of(
                 of(NO_GAIN, _gain_regularized, STOPPED.format(name)),
             ]
         return [
-            of(RISE, _rise),
+            of(rise, _rise),
             of(FALL, _fall),
-            of(PLACE, place_of_interpolation),
-            of(RISE, _rise_regularized, STOPPED.format(name)),
+            *([] if rising else [of(PLACE, place_of_interpolation)]),
+            of(rise, _rise_regularized, STOPPED.format(name)),
         ]
     data = name_in(label, CLEAN) or ""
-    noisy, hidden = NETWORKS.format(data), rising and name_in(data, PAIR) is None
+    noisy, hidden = NETWORKS.format(data), _peak_hides(data, rising)
 
     def clean(results: Results) -> Statistic:
         values = curves(results[label])
@@ -124,8 +119,12 @@ def judgements_of(
         # At most the widest that has true labels.
         return rise_at(values, min(peak_of(results[noisy]), values.shape[1] - 1))
 
-    rise = SLIGHT_RISE if rising else RISE
     return [Judgement(label, "control", NO_GAIN if hidden else rise, (label, noisy), clean)]
+
+
+def _peak_hides(name: str, rising: bool) -> bool:
+    """Whether what more samples bring to networks on a data set hides the peak."""
+    return rising and name_in(name, PAIR) is None
 
 
 def _gain(run: RunResult) -> Statistic:
