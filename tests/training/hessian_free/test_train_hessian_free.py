@@ -44,6 +44,27 @@ def test_it_descends_at_every_step_and_says_what_it_cost():
     assert seen["time"].attrs["units"] == "steps"
 
 
+def test_where_the_budget_is_spent_weights_stay_and_progress_is_complete():
+    experiment = Experiment(TASK, mlp(4, (6, 6), 2, activation=Tanh()), TRAINING)
+    free = train_hessian_free(experiment, [train_loss], settings=HessianFree(1.0))
+    third = float(free[COST.name].values[0, 3])
+    told: list[float] = []
+    bounded = train_hessian_free(
+        experiment,
+        [train_loss],
+        settings=HessianFree(1.0),
+        budget=third,
+        progress=told.append,
+    )
+    loss = bounded["train_loss"].values[0]
+    np.testing.assert_array_equal(loss[:4], free["train_loss"].values[0, :4])
+    assert np.all(loss[4:] == loss[3])
+    assert float(bounded[COST.name].values[0, -1]) == third
+    assert told == sorted(told)
+    assert told[3:] == [1.0] * 4
+    assert told[1] > 1.0 / 6.0
+
+
 def test_cross_entropy_of_digits_is_learned_in_a_few_steps():
     network = mlp(64, (10,), 10, activation=Tanh(), bias_variance=0.1)
     training = Training(duration=30, loss=CrossEntropy(), record=Evenly(2))

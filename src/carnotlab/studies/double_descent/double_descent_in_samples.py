@@ -46,8 +46,9 @@ class InSamplesSettings(SizeSettings, frozen=True, kw_only=True):
 
     Least squares on ``fixed`` inputs by number of samples ``linear_samples``; ``features`` random
     features on ``feature_samples`` images; networks of ``width`` units on ``samples`` images of
-    ``networks``, for ``steps``; networks of ``pair_width`` units on ``pair_samples`` images of two
-    classes of ``pairs``, a share ``pair_noise`` of them wrong, ``pair_seeds`` times.
+    ``networks``, for ``steps``, ``network_seeds`` times; networks of ``pair_width`` units on
+    ``pair_samples`` images of two classes of ``pairs``, a share ``pair_noise`` of them wrong,
+    ``pair_seeds`` times.
     """
 
     linear_samples: tuple[Count, ...] = LINEAR_SAMPLES
@@ -57,6 +58,7 @@ class InSamplesSettings(SizeSettings, frozen=True, kw_only=True):
     samples: tuple[Count, ...] = (125, 250, 500, 1000, 2000, 4000)
     width: Count = 12
     steps: Count = 2000
+    network_seeds: Count = 24
     pairs: tuple[str, ...] = ()
     pair_samples: tuple[Count, ...] = (10, 20, 40, 80, 160, 320, 640, 1280)
     pair_width: Count = 16
@@ -114,7 +116,7 @@ class DoubleDescentInSamples(Study):
                 task,
                 "samples",
                 own.samples,
-                own.seeds,
+                own.network_seeds,
                 own.label_noise,
                 own.width,
                 steps=own.steps,

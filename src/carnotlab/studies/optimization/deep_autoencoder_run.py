@@ -95,7 +95,7 @@ class DeepAutoencoderRun(Computable):
             np.asarray(self.experiment.task.data().train.x), min(self.units)
         )
         if self.method == "Hessian-free":
-            errors, spent, seconds = self._hessian_free()
+            errors, spent, seconds = self._hessian_free(progress)
         else:
             errors, spent, seconds = self._descended(progress)
         # The loss is half the squared distance.
@@ -113,7 +113,7 @@ class DeepAutoencoderRun(Computable):
         return RunResult(xr.Dataset(), observation, (check,), time.perf_counter() - began)
 
     def _hessian_free(
-        self,
+        self, progress: Progress | None
     ) -> tuple[
         Float[np.ndarray, "seed time rate"],
         Float[np.ndarray, "seed time"],
@@ -124,12 +124,18 @@ class DeepAutoencoderRun(Computable):
         losses = np.empty((len(self.seeds), self.records, len(self.rates)))
         seconds = np.zeros(len(self.seeds))
         for place, damping in enumerate(self.rates):
+
+            def report(done: float, place: int = place) -> None:
+                if progress is not None:
+                    progress((place + done) / len(self.rates))
+
             seen = train_hessian_free(
                 self.experiment,
                 (train_loss,),
                 self.seeds,
                 settings=HessianFree(damping),
                 budget=float(self.budget),
+                progress=report,
             )
             for seed in range(len(self.seeds)):
                 cost = seen[COST.name].values[seed]

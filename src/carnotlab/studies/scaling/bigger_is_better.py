@@ -124,7 +124,7 @@ class BiggerIsBetter(Study):
         if size == "smoke":
             return BiggerIsBetterSettings()
         return BiggerIsBetterSettings(
-            seeds=8,
+            seeds=12,
             held_out=5000,
             perceptron_units=(3, 4, 6, 8, 12, 16, 48),
             recurrent_units=(3, 4, 6, 8, 12, 16, 48),

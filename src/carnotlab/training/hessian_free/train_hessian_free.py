@@ -105,7 +105,9 @@ def train_hessian_free(
                         }
                     )
                     if progress is not None:
-                        progress((place + index / max(times[-1], 1)) / len(seeds))
+                        # A budget may be spent long before the last step.
+                        done = max(index / max(times[-1], 1), min(cost / budget, 1.0))
+                        progress((place + done) / len(seeds))
                 if index < times[-1] and cost < budget:
                     began = time.perf_counter()
                     memory, taken = jax.block_until_ready(
