@@ -40,8 +40,9 @@ LEARNED = Quantity("learned", (), "1", "1 less the error over the mean image's, 
 LEFT = Quantity("left", (), "1", "error over the mean image's, best rate")
 RATIO = Quantity("error_ratio", (), "1", "error over that of another method, both at their best")
 FREE, PLAIN, PUSHED, ADAM = "Hessian-free", "SGD", "momentum", "Adam"
-OVER_SGD, OVER_MOMENTUM = 0.058 / 0.48, 0.058 / 0.074
-"""Training error of Hessian-free optimization over those of others on curves (sutskever2013)."""
+OVER_SGD, OVER_MOMENTUM, OVER_SGD_ON_DIGITS = 0.058 / 0.48, 0.058 / 0.074, 0.69 / 2.1
+"""Training error of Hessian-free optimization over those of others, on curves and on handwritten
+digits (sutskever2013)."""
 DEEP, CURVES = "ten layers, {} start, {}", "curves, {}"
 
 
@@ -82,8 +83,8 @@ class HessianFreeTrainsDeep(Study):
     message: ClassVar[str] = (
         "Ten logistic layers from small dense weights stay at the mean image under SGD at every "
         "rate; for the same number of multiplications Hessian-free optimization moves them, and so "
-        "does Adam. From a sparse start SGD learns too, and curvature leaves a tenth of its error, "
-        "on digits and on curves: the start matters as much as the method."
+        "does Adam. From a sparse start SGD learns too, and curvature leaves a small part of its "
+        "error, on digits and on curves: the start matters as much as the method."
     )
     source: ClassVar[tuple[str, ...]] = ("martens2010", "sutskever2013", "hinton2006")
     data: ClassVar[str] = "scikit-learn's digits; synthetic curves"
@@ -169,14 +170,15 @@ class HessianFreeTrainsDeep(Study):
         published = "the published ratio, from a sparse start and with as many layers"
         over_sgd = Tolerance(RATIO, OVER_SGD, published)
         over_momentum = Tolerance(RATIO, OVER_MOMENTUM, published)
+        on_digits = "the published ratio on handwritten digits, from a sparse start too"
         return (
             judge(f"{sgd}: learns nothing at any rate", learned, (sgd,), best_learned),
             judge(f"control: {dense}: learns nothing", learned, (dense,), best_learned),
             judge(f"control: {sgd}: learns", left, (sgd,), best_left),
             judge(f"control: {sparse}: learns nothing", learned, (sparse,), best_learned),
             judge(f"{sparse}: learns", left, (sparse,), best_left),
-            judge("ten layers, sparse start: Hessian-free over SGD", over_sgd, (well, sparse),
-                  ratio_of),
+            judge("ten layers, sparse start: Hessian-free over SGD",
+                  Tolerance(RATIO, OVER_SGD_ON_DIGITS, on_digits), (well, sparse), ratio_of),
             judge("curves: Hessian-free over SGD", over_sgd, (free, other), ratio_of),
             judge("curves: Hessian-free over momentum", over_momentum,
                   (free, CURVES.format(PUSHED)), ratio_of),
