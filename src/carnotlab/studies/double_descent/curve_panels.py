@@ -57,12 +57,13 @@ def draw_curves(
     if threshold is not None:
         axes.axvline(threshold, color=ink(), lw=0.6, ls=":")
     axes.set(title=title, xlabel=xlabel, ylabel="error", xscale="log")
-    top = float(np.nanmax([curves(result, q).mean(axis=0) for q, _ in shown]))
+    highest = float(np.nanmax([curves(result, q).mean(axis=0) for q, _ in shown]))
+    top = 1.1 * highest
     if controls:
         # Room for the legend, above the middle half of many draws too.
         upper = [np.quantile(curves(result, q), 0.75, axis=0) for q, _ in shown]
-        top = max(1.45 * top, 1.35 * float(np.nanmax(upper)))
-    axes.set_ylim(0.0, top if controls else 1.1 * top)
+        top = max(1.45 * highest, 1.35 * float(np.nanmax(upper)))
+    axes.set_ylim(0.0, top)
     ticks = _ticks(sizes)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()

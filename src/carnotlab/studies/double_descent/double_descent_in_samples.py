@@ -48,7 +48,7 @@ class InSamplesSettings(SizeSettings, frozen=True, kw_only=True):
     features on ``feature_samples`` images; networks of ``width`` units on ``samples`` images of
     ``networks``, for ``steps``, ``network_seeds`` times; networks of ``pair_width`` units on
     ``pair_samples`` images of two classes of ``pairs``, a share ``pair_noise`` of them wrong,
-    ``pair_seeds`` times.
+    ``pair_seeds`` times. Networks on true labels have a quarter of these seeds.
     """
 
     linear_samples: tuple[Count, ...] = LINEAR_SAMPLES

@@ -170,15 +170,19 @@ class HessianFreeTrainsDeep(Study):
         published = "the published ratio, from a sparse start and with as many layers"
         over_sgd = Tolerance(RATIO, OVER_SGD, published)
         over_momentum = Tolerance(RATIO, OVER_MOMENTUM, published)
-        on_digits = "the published ratio on handwritten digits, from a sparse start too"
+        on_digits = Tolerance(
+            RATIO,
+            OVER_SGD_ON_DIGITS,
+            "the published ratio on handwritten digits, from a sparse start too",
+        )
         return (
             judge(f"{sgd}: learns nothing at any rate", learned, (sgd,), best_learned),
             judge(f"control: {dense}: learns nothing", learned, (dense,), best_learned),
             judge(f"control: {sgd}: learns", left, (sgd,), best_left),
             judge(f"control: {sparse}: learns nothing", learned, (sparse,), best_learned),
             judge(f"{sparse}: learns", left, (sparse,), best_left),
-            judge("ten layers, sparse start: Hessian-free over SGD",
-                  Tolerance(RATIO, OVER_SGD_ON_DIGITS, on_digits), (well, sparse), ratio_of),
+            judge("ten layers, sparse start: Hessian-free over SGD", on_digits, (well, sparse),
+                  ratio_of),
             judge("curves: Hessian-free over SGD", over_sgd, (free, other), ratio_of),
             judge("curves: Hessian-free over momentum", over_momentum,
                   (free, CURVES.format(PUSHED)), ratio_of),
