@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from carnotlab.core.errors import InputError
 from carnotlab.studies.optimization.deep_autoencoder_run import (
     ERROR,
     LINEAR,
@@ -61,6 +62,13 @@ def test_the_network_goes_down_and_up_with_small_weights():
     assert [layer.shape for layer in network.maps] == [(6, 20), (3, 6), (6, 3), (20, 6)]
     variances = [layer.weight_variance for layer in network.maps]
     assert variances == pytest.approx([0.2, 0.06, 0.03, 0.06])
+
+
+@pytest.mark.parametrize("units", [(3, 2), (144,)])
+def test_units_that_do_not_fit_the_images_are_refused_before_anything_is_trained(units):
+    study = HessianFreeTrainsDeep()
+    with pytest.raises(InputError, match="144 inputs and at least one layer"):
+        arms_of(study, resolve(study, "smoke", {"curve_units": units}))
 
 
 def test_keys_and_arms_follow_the_settings():

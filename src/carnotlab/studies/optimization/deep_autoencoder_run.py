@@ -10,6 +10,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from carnotlab.core.assumptions import Check
+from carnotlab.core.errors import require
 from carnotlab.core.quantities import Quantity
 from carnotlab.experiment.experiment import Experiment
 from carnotlab.experiment.rules import Adam, GradientDescent, Rule
@@ -71,6 +72,16 @@ class DeepAutoencoderRun(Computable):
     most: int
     seeds: tuple[int, ...]
     records: int = 25
+
+    def __post_init__(self) -> None:
+        # Here, since other arms of a study may train for long before this one begins.
+        inputs = self.task.input_size
+        require(
+            len(self.units) >= 2 and self.units[0] == inputs,
+            f"units {self.units} for images of {inputs} pixels",
+            f"{inputs} inputs and at least one layer",
+            f"try {(inputs, 6)}",
+        )
 
     @property
     def key(self) -> str:
